@@ -1,0 +1,1 @@
+"""edgedoc_bench: what a model costs on this machine. Measures edgedoc; is never imported by it."""

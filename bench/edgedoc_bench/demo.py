@@ -1,0 +1,121 @@
+"""The whole journey on the bundled model: export to three precisions, convert the sample pages with each, print the bill.
+
+Every figure is measured here and now, against f32 of the same checkpoint. Knows nothing that `export`, `cell` and
+`fidelity` do not know.
+"""
+
+import importlib.resources
+import time
+from pathlib import Path
+from typing import Any
+
+from edgedoc.artifact import Artifact
+from edgedoc.catalogue import align
+from edgedoc.console import Report
+from edgedoc.files import write
+from edgedoc_bench.cell import measure_apart
+from edgedoc_bench.fidelity import compare_artifacts
+from edgedoc_bench.machine import describe as describe_machine
+from edgedoc_export.build import export
+
+MODEL = "nano-reader"
+PRESETS = ("f32", "int8", "int4")
+ROUNDS = 3
+
+
+def run(out: Path, report: Report) -> dict[str, Any]:
+    """Make artifacts and Markdown under `out` (replacing an earlier demo's) and return every figure as plain data."""
+    started = time.perf_counter()
+    machine = describe_machine()
+    pages = _lay_out_pages(out)
+    rows: list[dict[str, Any]] = []
+    for number, preset in enumerate(PRESETS):
+        report("exporting and measuring", number, len(PRESETS))
+        begin = time.perf_counter()
+        folder = export(MODEL, preset=preset, out=out / f"{MODEL}-{preset}", overwrite=True)
+        exported = time.perf_counter() - begin
+        artifact = Artifact.open(folder)
+        row = {"preset": preset, "artifact": str(folder), "export_seconds": exported}
+        row |= {"file_bytes": artifact.model_path.stat().st_size, "bits_per_weight": artifact.manifest.bits_per_weight}
+        row |= measure_apart(folder, pages, ROUNDS)
+        for page, markdown in zip(pages, row.pop("markdown"), strict=True):
+            write(out / "markdown" / preset / f"{page.stem}.md", markdown)
+        rows.append(row)
+    report("comparing with f32", 0, len(PRESETS))
+    reference = Artifact.open(Path(rows[0]["artifact"]))
+    for number, row in enumerate(rows, 1):
+        row["fidelity"] = compare_artifacts(
+            reference, Artifact.open(Path(row["artifact"])), [page.read_bytes() for page in pages]
+        ).to_json()
+        report("comparing with f32", number, len(PRESETS))
+    return {
+        "model": MODEL,
+        "pages": [page.name for page in pages],
+        "rows": rows,
+        "folder": str(out),
+        "machine": machine.as_dict(),
+        "machine_line": machine.line(),
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The bill for people."""
+    head = (
+        "",
+        "file MB",
+        "bits/weight",
+        "load s",
+        "prefill tok/s",
+        "decode tok/s",
+        "s/page",
+        "peak MB",
+        "flagged",
+        "agrees with f32",
+    )
+    lines: list[tuple[str, ...]] = [head]
+    for row in result["rows"]:
+        lines.append(
+            (
+                row["preset"],
+                f"{row['file_bytes'] / 1e6:.1f}",
+                f"{row['bits_per_weight']:.2f}",
+                f"{row['load_seconds']:.2f}",
+                f"{row['prefill_tokens_per_second']:,.0f}",
+                f"{row['decode_tokens_per_second']:,.0f}",
+                f"{row['seconds_per_page']:.2f}",
+                f"{row['peak_memory'] / 1e6:.0f}" if row["peak_memory"] else "unknown",
+                f"{row['flagged']} of {row['windows']}",
+                f"{row['fidelity']['top1_agreement']:.2%} of {row['fidelity']['positions']} tokens",
+            )
+        )
+    first = (Path(result["folder"]) / "markdown" / "int4" / result["pages"][0]).with_suffix(".md")
+    excerpt = "\n".join(f"    {line}" for line in first.read_text(encoding="utf-8").splitlines()[:12])
+    return "\n".join(
+        [
+            f"{result['model']}, {len(result['pages'])} pages, {result['rows'][0]['rounds']} rounds, median; each row in its own process",
+            "",
+            align(lines, right=frozenset(range(1, len(head)))),
+            "",
+            result["machine_line"],
+            "",
+            f"{result['pages'][0]} by the int4 model begins:",
+            "",
+            excerpt,
+            "",
+            f"Artifacts, pages and Markdown are in {result['folder']}",
+            f"Next: edgedoc convert page.html --model {result['rows'][2]['artifact']}",
+        ]
+    )
+
+
+def _lay_out_pages(out: Path) -> list[Path]:
+    folder = importlib.resources.files("edgedoc_models") / "samples"
+    pages = []
+    for sample in sorted(
+        (entry for entry in folder.iterdir() if entry.name.endswith(".html")), key=lambda entry: entry.name
+    ):
+        page = out / "pages" / sample.name
+        write(page, sample.read_text(encoding="utf-8"))
+        pages.append(page)
+    return pages

@@ -1,0 +1,1 @@
+"""edgedoc_export: checkpoints into artifact folders, without torch. For the workstation only."""

@@ -1,0 +1,135 @@
+"""Fixtures shared by several test files; what one file needs stays in that file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Qwen2's splitting rules, as its tokenizer.json states them (https://huggingface.co/Qwen/Qwen2-0.5B).
+QWEN2_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+CORPUS = [
+    "<html><body><h1>Hello world</h1><p>The quick brown fox. The lazy dog.</p></body></html>",
+    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|im_end|> im_end im_start",
+    "# Hello world\n\nThe quick brown fox.\n\n- one\n- two\n### Input:\n### Response:\n你好世界 héllo",
+]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_tables() -> dict[str, Any]:
+    """A tiny byte-level BPE tokenizer.json with Qwen2's rules and ChatML's tokens, parsed. Shared: do not change it."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN2_SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, special_tokens=[], show_progress=False)
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.add_special_tokens(
+        [AddedToken(text, normalized=False, special=True) for text in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
+    )
+    tables: dict[str, Any] = json.loads(tokenizer.to_str())
+    return tables
+
+
+@pytest.fixture
+def tokenizer_file(tokenizer_tables: dict[str, Any], tmp_path: Path) -> Path:
+    """The tiny tokenizer of `tokenizer_tables` as a file."""
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(tokenizer_tables), "utf-8")
+    return path
+
+
+@pytest.fixture
+def artifact_folder(tokenizer_file: Path, tmp_path: Path) -> Path:
+    """A well-formed artifact of nano-reader whose model file is eight bytes of nothing."""
+    from edgedoc import manifest as m
+    from edgedoc.recipes import load_recipe
+
+    recipe = load_recipe("nano-reader")
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    (folder / "model.gguf").write_bytes(b"GGUF\0\0\0\0")
+    (folder / "tokenizer.json").write_bytes(tokenizer_file.read_bytes())
+    (folder / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
+    m.Manifest(
+        edgedoc="0.1.0",
+        created="2026-01-01T00:00:00+00:00",
+        format=m.Format.GGUF,
+        preset="int8",
+        model_file="model.gguf",
+        source=m.ManifestSource(kind=m.Origin.BUNDLED, id="nano-reader"),
+        licence=recipe.licence,
+        parameters=1000,
+        bits_per_weight=8.5,
+        tensor_types={"Q8_0": m.TensorTotals(tensors=2, weights=1000, bytes=1063)},
+        files={path.name: m.FileEntry.of(path) for path in sorted(folder.iterdir())},
+        tools={"gguf": "0.19.0"},
+    ).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete qwen2 GGUF in f32 with random weights: 2 layers, hidden 256, vocabulary 320, context 512. Shared."""
+    pytest.importorskip("gguf")
+    from edgedoc_bench.random_model import write_random_gguf
+    from edgedoc_export.qwen2 import Qwen2Config
+
+    shape = Qwen2Config(
+        hidden_size=256,
+        layers=2,
+        heads=4,
+        kv_heads=2,
+        head_dim=64,
+        intermediate_size=512,
+        vocab_size=320,
+        rope_theta=1e6,
+        rms_norm_eps=1e-6,
+        tie_word_embeddings=True,
+        max_position_embeddings=512,
+    )
+    return write_random_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf", shape, "f32")
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Any:
+    """Sizes of a Qwen2 that runs in milliseconds: K-quants fit its rows of 256, and its vocabulary is padded."""
+    from edgedoc_export.qwen2 import Qwen2Config
+
+    return Qwen2Config(
+        hidden_size=256,
+        layers=2,
+        heads=4,
+        kv_heads=2,
+        head_dim=64,
+        intermediate_size=512,
+        vocab_size=512,
+        rope_theta=2e6,
+        rms_norm_eps=1e-6,
+        tie_word_embeddings=True,
+        max_position_embeddings=1024,
+    )
+
+
+@pytest.fixture
+def checkpoint_folder(tiny_config: Any, tokenizer_file: Path, tmp_path: Path) -> Path:
+    """A whole checkpoint in BF16 with random weights, the tiny tokenizer and nano-reader's recipe. Yours to damage."""
+    import shutil
+
+    from edgedoc.recipes import load_recipe
+    from edgedoc_export.random_weights import random_checkpoint
+
+    # A wide spread makes logits differ by units, so that a wrong weight shows.
+    folder = random_checkpoint(tiny_config, tmp_path / "checkpoint", seed=1, spread=0.08, tokenizer=False)
+    shutil.copyfile(tokenizer_file, folder / "tokenizer.json")
+    (folder / "recipe.toml").write_text(load_recipe("nano-reader").to_toml(), "utf-8")
+    return folder

@@ -1,0 +1,52 @@
+"""Choosing an engine by model format, and that looking at the package imports none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgedoc import engines
+from edgedoc.errors import ArtifactError, MissingModelError, UsageError
+
+
+def test_a_bare_model_file(tiny_gguf: Path) -> None:
+    pytest.importorskip("llama_cpp")
+    engine = engines.load(tiny_gguf, context_length=256, threads=1)
+    assert engine.context_length == 256
+    engine.close()
+
+
+def test_an_artifact_and_its_folder_lead_to_the_model_file(
+    artifact_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgedoc.artifact import Artifact
+    from edgedoc.engines.llama import LlamaEngine
+
+    asked: list[Path] = []
+    monkeypatch.setattr(LlamaEngine, "load", lambda path, **_: asked.append(path))
+    for model in (artifact_folder, str(artifact_folder), Artifact.open(artifact_folder)):
+        engines.load(model)
+    assert asked == [artifact_folder / "model.gguf"] * 3
+
+
+def test_other_formats_name_the_ones_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gguf"):
+        engines.load(tmp_path / "model.safetensors")
+
+
+def test_folders_and_files_that_are_no_model(tmp_path: Path) -> None:
+    with pytest.raises((ArtifactError, MissingModelError)):
+        engines.load(tmp_path)
+    with pytest.raises(ArtifactError):
+        engines.load(tmp_path / "absent.gguf")
+
+
+def test_importing_the_package_loads_no_runtime() -> None:
+    script = (
+        "import sys, edgedoc.engines; print([name for name in ('llama_cpp', 'onnxruntime') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert child.stdout.strip() == "[]"

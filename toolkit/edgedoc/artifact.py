@@ -1,0 +1,111 @@
+"""An artifact folder: model, tokenizer, recipe and manifest, complete in itself. Knows no engine and no checkpoint.
+
+Opening is cheap (presence and sizes); `check` reads every byte. Folders hold plain files only: a symbolic link would
+make an artifact depend on something outside it.
+"""
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedoc.errors import ArtifactError, MissingModelError, UsageError
+from edgedoc.manifest import MANIFEST, FileEntry, Format, Manifest, ManifestSource, Origin, TensorTotals
+from edgedoc.recipes import Recipe, parse_recipe
+
+__all__ = ["Artifact", "FileEntry", "Format", "Manifest", "ManifestSource", "Origin", "TensorTotals"]
+
+TOKENIZER = "tokenizer.json"
+RECIPE = "recipe.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """One exported model, ready to run."""
+
+    path: Path
+    recipe: Recipe
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Artifact":
+        """Open an artifact folder without reading the model.
+
+        Raises MissingModelError when nothing is there, ArtifactError when the folder is foreign, incomplete or cut
+        short.
+        """
+        folder = Path(path)
+        if not folder.exists():
+            raise MissingModelError(
+                f"There is no artifact at {folder}. Make one with: edgedoc export MODEL --out {folder}"
+            )
+        if not folder.is_dir():
+            raise ArtifactError(f"{folder} is a file; an artifact is a folder with a {MANIFEST}. Name the folder.")
+        manifest = Manifest.read(folder)
+        for name in (TOKENIZER, RECIPE):
+            if name not in manifest.files:
+                raise ArtifactError(
+                    f"{folder / MANIFEST} does not list {name}: the artifact is incomplete, export it again."
+                )
+        for name, entry in manifest.files.items():
+            problem = _size_problem(folder / name, entry)
+            if problem:
+                raise ArtifactError(f"{folder}: {problem}. Export the model again or copy the folder again.")
+        try:
+            recipe = parse_recipe((folder / RECIPE).read_text("utf-8"), str(folder / RECIPE))
+        except (OSError, UnicodeDecodeError, UsageError) as error:
+            raise ArtifactError(f"The recipe of {folder} cannot be used: {error}") from error
+        return cls(path=folder, recipe=recipe, manifest=manifest)
+
+    @property
+    def format(self) -> Format:
+        """gguf or onnx."""
+        return self.manifest.format
+
+    @property
+    def model_path(self) -> Path:
+        """The model file."""
+        return self.path / self.manifest.model_file
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """The tokenizer.json."""
+        return self.path / TOKENIZER
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files the manifest lists."""
+        return sum(entry.bytes for entry in self.manifest.files.values())
+
+    def problems(self) -> list[str]:
+        """Everything that differs from the manifest, read to the last byte: altered, missing and extra files."""
+        found = []
+        for name, entry in self.manifest.files.items():
+            problem = _size_problem(self.path / name, entry)
+            if problem is None and FileEntry.of(self.path / name) != entry:
+                problem = f"{name} is altered: its SHA-256 is not the one in the manifest"
+            if problem:
+                found.append(problem)
+        known = {MANIFEST, *self.manifest.files}
+        extra = sorted(entry.name for entry in self.path.iterdir() if entry.name not in known)
+        return found + [f"{name} does not belong to the artifact" for name in extra]
+
+    def check(self) -> None:
+        """Raises ArtifactError naming every problem; returns when the folder is exactly what was exported."""
+        try:
+            found = self.problems()
+        except OSError as error:
+            raise ArtifactError(f"Cannot read {self.path}: {error}.") from error
+        if found:
+            raise ArtifactError(f"{self.path} is not what was exported: {'; '.join(found)}. Export or copy it again.")
+
+
+def _size_problem(path: Path, entry: FileEntry) -> str | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return f"{path.name} is missing"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{path.name} is not a plain file"
+    if status.st_size != entry.bytes:
+        return f"{path.name} has {status.st_size} bytes instead of {entry.bytes}"
+    return None

@@ -1,0 +1,27 @@
+"""The deterministic converter: canonical HTML to Markdown by rules, through html-to-markdown (MIT). Knows no model.
+
+It is the teacher of the bundled reader, the text that stands in for a window the model failed on, and the yardstick for
+what a window holds. Page furniture (nav, header, footer, aside) is left out, as Readability leaves it out for reader-lm.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from html_to_markdown import ConversionOptions
+
+
+def convert(html: str) -> str:
+    """Markdown (ATX headings, `-` bullets, fenced code, compact pipe tables) of canonical HTML; "" for furniture only."""
+    import html_to_markdown
+
+    return html_to_markdown.convert(html, _options()).content.strip()
+
+
+@cache
+def _options() -> "ConversionOptions":
+    from html_to_markdown import ConversionOptions
+
+    return ConversionOptions(
+        bullets="-", compact_tables=True, extract_metadata=False, exclude_selectors=["nav", "header", "footer", "aside"]
+    )
