@@ -3,6 +3,12 @@
 PYTHON ?= python3
 EXTRAS ?= gguf,export,bench,dev
 
+# GCC 12 miscompiles llama.cpp's AMX kernels, and they crash (llama.cpp issue 20824): CPUs that have AMX do without.
+ifneq (,$(findstring amx_tile,$(shell cat /proc/cpuinfo 2>/dev/null)))
+export CFLAGS += -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
+export CXXFLAGS += -mno-amx-tile -mno-amx-int8 -mno-amx-bf16
+endif
+
 BIN := .venv/bin
 comma := ,
 READY := .venv/.ready-$(subst $(comma),-,$(EXTRAS))
@@ -29,5 +35,7 @@ clean:
 
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# The pip of Python 3.11 stops at lxml[html_clean] and lxml[html-clean], which readability-lxml and trafilatura ask for.
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --upgrade 'pip>=24'
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[$(EXTRAS)]'
 	touch $@
