@@ -1,6 +1,7 @@
 """Fixtures shared by several test files; what one file needs stays in that file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,25 @@ def checkpoint_folder(tiny_config: Any, tokenizer_file: Path, tmp_path: Path) ->
     shutil.copyfile(tokenizer_file, folder / "tokenizer.json")
     (folder / "recipe.toml").write_text(load_recipe("nano-reader").to_toml(), "utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_artifacts(
+    tiny_config: Any, tokenizer_tables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Artifacts f32 and int8 of a random reader that answers with up to 24 tokens of noise. Shared: copy to damage."""
+    pytest.importorskip("gguf")
+    pytest.importorskip("llama_cpp")
+    from edgedoc.recipes import load_recipe
+    from edgedoc_export.build import export
+    from edgedoc_export.random_weights import random_checkpoint
+
+    folder = tmp_path_factory.mktemp("tiny-artifacts")
+    checkpoint = random_checkpoint(tiny_config, folder / "checkpoint", seed=2, spread=0.08, tokenizer=False)
+    (checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer_tables), "utf-8")
+    recipe = load_recipe("nano-reader")
+    decoding = replace(recipe.decoding, max_output_tokens=24)
+    (checkpoint / "recipe.toml").write_text(
+        replace(recipe, context=1024, window=400, decoding=decoding).to_toml(), "utf-8"
+    )
+    return {preset: export(checkpoint, preset=preset, out=folder / preset, threads=1) for preset in ("f32", "int8")}

@@ -97,6 +97,8 @@ def test_hub_ids_are_fetched_at_the_recipes_revision(
     export("jinaai/reader-lm-0.5b", revision="main", preset="f16", out=tmp_path / "main")
     assert asked[0] == asked[1] == ("jinaai/reader-lm-0.5b", "46cb69fff9d100f9c3c2a135d59f365fb99a0121")
     assert asked[2][1] == "main"
+    other = Artifact.open(export("reader-lm-0.5b", recipe="nano-reader", preset="f16", out=tmp_path / "other"))
+    assert (other.manifest.source.id, other.recipe.name) == ("jinaai/reader-lm-0.5b", "nano-reader")
 
 
 def test_requests_that_make_no_sense(checkpoint_folder: Path, tmp_path: Path) -> None:

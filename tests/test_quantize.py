@@ -73,15 +73,15 @@ def test_int4_takes_the_type_that_fits_each_matrix(
     write_gguf(Checkpoint.open(folder), folder, load_recipe("nano-reader"), tmp_path / "float.gguf", "bf16")
     quantize(tmp_path / "float.gguf", tmp_path / "out.gguf", quantised("int4", config), threads=1)
     table = read_tensor_table(tmp_path / "out.gguf")
-    assert table["blk.0.attn_q.weight"][0] == "IQ4_NL"
-    assert table["blk.1.ffn_up.weight"][0] == "IQ4_NL"
+    assert table["blk.0.attn_q.weight"][0] == "Q4_0"
+    assert table["blk.1.ffn_up.weight"][0] == "Q4_0"
     assert table["blk.1.ffn_down.weight"][0] == "Q4_K"
 
 
 @pytest.mark.parametrize(
     ("config", "embedding", "body", "overrides"),
     [
-        (READER_LM_05B, "Q5_0", "IQ4_NL", ((r"\.ffn_down\.weight$", "Q4_K"),)),
+        (READER_LM_05B, "Q5_0", "Q4_0", ((r"\.ffn_down\.weight$", "Q4_K"),)),
         (READER_LM_15B, "Q6_K", "Q4_K_S", ()),
     ],
 )

@@ -8,9 +8,12 @@ import pytest
 
 import qwen2_reference
 from edgedoc.errors import UsageError
+from edgedoc.recipes import load_recipe
 from edgedoc_export.checkpoint import Checkpoint
+from edgedoc_export.gguf import write_gguf
 from edgedoc_export.qwen2 import Qwen2Config
 from edgedoc_export.widen import widen
+from llama_reference import LlamaModel
 
 TOKENS = np.random.default_rng(3).integers(0, 500, 48).tolist()
 
@@ -26,6 +29,22 @@ def test_groups_of_query_heads_stay_with_their_keys(
     assert np.array_equal(large.argmax(1), small.argmax(1))
     config = Checkpoint.open(wide).config
     assert (config.hidden_size, config.layers, config.heads, config.vocab_size) == (896, 4, 14, 600)
+
+
+def test_llama_cpp_says_the_same_token_for_token(
+    checkpoint_folder: Path, tiny_config: Qwen2Config, tmp_path: Path
+) -> None:
+    pytest.importorskip("gguf")
+    shapes = replace(tiny_config, hidden_size=512, layers=3, heads=8, intermediate_size=640, vocab_size=600)
+    wide = widen(Checkpoint.open(checkpoint_folder), shapes, tmp_path / "wide")
+    found = []
+    for folder in (checkpoint_folder, wide):
+        path = tmp_path / f"{folder.name}.gguf"
+        write_gguf(Checkpoint.open(folder), folder, load_recipe("nano-reader"), path, "f32")
+        with LlamaModel(path) as model:
+            found.append(model.logits(TOKENS))
+    assert np.array_equal(found[0].argmax(1), found[1].argmax(1))
+    assert np.abs(found[1][:, :512] - found[0]).max() <= 1e-3 * np.abs(found[0]).max()
 
 
 def test_added_rows_tie_with_the_filler(checkpoint_folder: Path, tiny_config: Qwen2Config, tmp_path: Path) -> None:
@@ -54,10 +73,10 @@ def test_shapes_that_are_not_wider_are_refused(
     checkpoint_folder: Path, tiny_config: Qwen2Config, tmp_path: Path
 ) -> None:
     checkpoint = Checkpoint.open(checkpoint_folder)
-    for changes, expected in (
-        ({"hidden_size": 448, "heads": 7, "kv_heads": 1}, "kv_heads from 2 to 1"),
-        ({"layers": 1}, "layers from 2 to 1"),
-        ({"heads": 8, "head_dim": 32}, "heads of 64 to 32"),
+    for shapes, expected in (
+        (replace(tiny_config, hidden_size=448, heads=7, kv_heads=1), "kv_heads from 2 to 1"),
+        (replace(tiny_config, layers=1), "layers from 2 to 1"),
+        (replace(tiny_config, heads=8, head_dim=32), "heads of 64 to 32"),
     ):
         with pytest.raises(UsageError, match=expected):
-            widen(checkpoint, replace(tiny_config, **changes), tmp_path / "wide")
+            widen(checkpoint, shapes, tmp_path / "wide")

@@ -1,7 +1,7 @@
 """One measurement in one fresh process: an artifact converts pages, and the process reports what that took.
 
-Run as `python -m edgedoc_bench.cell ARTIFACT ROUNDS PAGE...`; prints one JSON object. A fresh process each, because peak
-memory never goes down within one. Knows no report.
+Run as `python -m edgedoc_bench.cell ARTIFACT ROUNDS PAGE...`; prints one JSON object. A fresh process each, because
+peak memory never goes down within one. Knows no report.
 """
 
 import json
@@ -10,23 +10,25 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from edgedoc.errors import EngineError
 
 
-def measure_apart(artifact: Path, pages: list[Path], rounds: int) -> dict[str, object]:
+def measure_apart(artifact: Path, pages: list[Path], rounds: int) -> dict[str, Any]:
     """Run `measure` in a process of its own. Raises EngineError with the process's last words when it fails."""
-    command = [sys.executable, "-m", "edgedoc_bench.cell", str(artifact), str(rounds), *map(str, pages)]
+    # -P: a json.py in the working directory is not the standard library's.
+    command = [sys.executable, "-P", "-m", "edgedoc_bench.cell", str(artifact), str(rounds), *map(str, pages)]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode != 0:
         words = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise EngineError(f"Measuring {artifact} failed: {words[0]}")
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def measure(artifact: Path, pages: list[Path], rounds: int) -> dict[str, object]:
-    """Convert `pages` `rounds` times, no fallback. Seconds, tokens per second (medians over rounds), bytes of peak memory."""
+def measure(artifact: Path, pages: list[Path], rounds: int) -> dict[str, Any]:
+    """Convert `pages` `rounds` times, no fallback: seconds, tokens/s (medians over rounds), bytes of memory."""
     started = time.perf_counter()
     from edgedoc.tasks.reader import Fallback, Reader
 
@@ -35,7 +37,7 @@ def measure(artifact: Path, pages: list[Path], rounds: int) -> dict[str, object]
         loaded = time.perf_counter()
         repeats = [[reader.convert(page.read_bytes()) for page in pages] for _ in range(rounds)]
     windows = [[window for conversion in conversions for window in conversion.windows] for conversions in repeats]
-    prefill = [sum(w.prompt_tokens for w in ws) / sum(w.prefill_seconds for w in ws) for ws in windows]
+    prefill = [sum(w.prompt_tokens for w in ws) / max(1e-9, sum(w.prefill_seconds for w in ws)) for ws in windows]
     decode = [sum(w.steps - 1 for w in ws) / max(1e-9, sum(w.decode_seconds for w in ws)) for ws in windows]
     return {
         "import_seconds": imported - started,

@@ -1,4 +1,4 @@
-"""The whole journey on the bundled model: export to three precisions, convert the sample pages with each, print the bill.
+"""The whole journey on the bundled model: export to three precisions, convert the sample pages with each, the bill.
 
 Every figure is measured here and now, against f32 of the same checkpoint. Knows nothing that `export`, `cell` and
 `fidelity` do not know.
@@ -23,33 +23,39 @@ PRESETS = ("f32", "int8", "int4")
 ROUNDS = 3
 
 
-def run(out: Path, report: Report) -> dict[str, Any]:
-    """Make artifacts and Markdown under `out` (replacing an earlier demo's) and return every figure as plain data."""
+def run(out: Path, report: Report, *, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Make artifacts and Markdown under `out` (replacing an earlier demo's) and return every figure as plain data.
+
+    Raises what `export` and `measure_apart` raise.
+    """
     started = time.perf_counter()
     machine = describe_machine()
     pages = _lay_out_pages(out)
     rows: list[dict[str, Any]] = []
-    for number, preset in enumerate(PRESETS):
-        report("exporting and measuring", number, len(PRESETS))
+    for preset in PRESETS:
+        stage = f"{preset}: export, convert, measure"
+        report(stage, 0, 1)
         begin = time.perf_counter()
         folder = export(MODEL, preset=preset, out=out / f"{MODEL}-{preset}", overwrite=True)
         exported = time.perf_counter() - begin
         artifact = Artifact.open(folder)
-        row = {"preset": preset, "artifact": str(folder), "export_seconds": exported}
+        row: dict[str, Any] = {"preset": preset, "artifact": str(folder), "export_seconds": exported}
         row |= {"file_bytes": artifact.model_path.stat().st_size, "bits_per_weight": artifact.manifest.bits_per_weight}
-        row |= measure_apart(folder, pages, ROUNDS)
+        row |= measure_apart(folder, pages, rounds)
         for page, markdown in zip(pages, row.pop("markdown"), strict=True):
             write(out / "markdown" / preset / f"{page.stem}.md", markdown)
         rows.append(row)
+        report(stage, 1, 1)
     report("comparing with f32", 0, len(PRESETS))
     reference = Artifact.open(Path(rows[0]["artifact"]))
     for number, row in enumerate(rows, 1):
         row["fidelity"] = compare_artifacts(
             reference, Artifact.open(Path(row["artifact"])), [page.read_bytes() for page in pages]
-        ).to_json()
+        ).as_dict()
         report("comparing with f32", number, len(PRESETS))
     return {
         "model": MODEL,
+        "rounds": rounds,
         "pages": [page.name for page in pages],
         "rows": rows,
         "folder": str(out),
@@ -90,10 +96,10 @@ def table(result: dict[str, Any]) -> str:
             )
         )
     first = (Path(result["folder"]) / "markdown" / "int4" / result["pages"][0]).with_suffix(".md")
-    excerpt = "\n".join(f"    {line}" for line in first.read_text(encoding="utf-8").splitlines()[:12])
+    excerpt = "\n".join(f"    {line}".rstrip() for line in first.read_text(encoding="utf-8").splitlines()[:12])
     return "\n".join(
         [
-            f"{result['model']}, {len(result['pages'])} pages, {result['rows'][0]['rounds']} rounds, median; each row in its own process",
+            f"{result['model']}, {len(result['pages'])} pages, medians of {result['rounds']} rounds, a process per row",
             "",
             align(lines, right=frozenset(range(1, len(head)))),
             "",

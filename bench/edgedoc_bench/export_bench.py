@@ -2,8 +2,8 @@
 
     python -m edgedoc_bench.export_bench [--rounds 3] [--folder BIG_DISK] [--out RESULTS]
 
-Random weights, a made-up vocabulary of the real size; every export in a fresh process. Quality is no subject here. Needs
-4 GB of disk.
+Random weights, a made-up vocabulary of the real size; every export in a fresh process. Quality is no subject here.
+Needs 4 GB of disk.
 """
 
 import argparse
@@ -68,8 +68,8 @@ def page(rows: list[dict[str, Any]], machine: Machine, rounds: int) -> str:
     lines = [
         "# Cost of an export at reader-lm-0.5b's shapes",
         "",
-        f"Random weights (bf16, 494 M), {rounds} exports each in fresh processes; median (lowest-highest). The writer's "
-        f"peak memory should stay within {TARGET_WRITER_BYTES / 1e6:.0f} MB, a whole int4 export within "
+        f"Random weights (bf16, 494 M), {rounds} exports each in fresh processes; median (lowest-highest). The "
+        f"writer's peak memory should stay within {TARGET_WRITER_BYTES / 1e6:.0f} MB, a whole int4 export within "
         f"{TARGET_SECONDS:.0f} s. llama.cpp alone: `llama_model_quantize` with its defaults, from the f16 file.",
         "",
         *(["**The machine was busy: the times say little; memory and sizes hold.**", ""] if machine.busy else []),

@@ -17,7 +17,7 @@ from edgedoc_bench.cell import peak_memory
 
 
 def run_apart(*arguments: str | Path) -> dict[str, Any]:
-    """`python -m edgedoc_bench.export_cell ARGUMENTS` in a process of its own. Raises EngineError with its last words."""
+    """This module in a process of its own. Raises EngineError with its last words when it fails."""
     command = [sys.executable, "-m", "edgedoc_bench.export_cell", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode != 0:

@@ -2,7 +2,7 @@
 
 Both models read the same tokens, those that full precision wrote, and their next-token distributions are compared at
 every answer position: top-1 agreement and Kullback-Leibler divergence (as llama.cpp's llama-perplexity defines them).
-Rows are compared as they come; the logits of two models are never held together for more than one window.
+Rows are compared as they come: two slabs of logits are held at a time, whatever the length of the answers.
 """
 
 import importlib.resources
@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedoc.artifact import Artifact
+from edgedoc.artifact import RECIPE, TOKENIZER, Artifact
 from edgedoc.engines import load
 from edgedoc.engines.base import Engine
-from edgedoc.errors import UsageError
+from edgedoc.errors import EngineError, UsageError
 from edgedoc.manifest import MANIFEST
-from edgedoc.recipes import Task
+from edgedoc.recipes import Task, list_recipes
 from edgedoc.tasks.reader import Fallback, Reader
 from edgedoc.tokens import Tokenizer
 
@@ -42,7 +42,7 @@ class Fidelity:
     disagreements: tuple[str, ...] = ()
     """Where the two part: "window 2, token 17: 'x' became 'y'", the first few."""
 
-    def to_json(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """Plain data."""
         return dict(vars(self))
 
@@ -57,15 +57,22 @@ class Answered:
 
 def divergence(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> NDArray[np.float64]:
     """KL(reference || candidate) of each row, in nats; both (rows, vocabulary) logits."""
-    p, q = _log_softmax(reference), _log_softmax(candidate)
-    kl: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(-1)
-    return np.maximum(kl, 0.0)
+    # Row by row: in float64 a slab of both would be ten times a slab of float32.
+    return np.array([_row_divergence(p, q) for p, q in zip(reference, candidate, strict=True)], np.float64)
 
 
 def measure(
     reference: Engine, candidate: Engine, sequences: Iterable[Answered], tokenizer: Tokenizer | None = None
 ) -> Fidelity:
-    """Compare two engines with the same vocabulary on `sequences`."""
+    """Compare two engines on `sequences`; disagreements are named as text where a tokenizer is given.
+
+    Raises UsageError when there is nothing to compare or the vocabularies differ, EngineError for logits that are no
+    numbers.
+    """
+    if reference.vocab_size != candidate.vocab_size:
+        raise UsageError(
+            f"The vocabularies have {reference.vocab_size} and {candidate.vocab_size} tokens: different models."
+        )
     agreed: list[NDArray[np.bool_]] = []
     kls: list[NDArray[np.float64]] = []
     places: list[str] = []
@@ -76,13 +83,15 @@ def measure(
             best, other = first.argmax(-1), second.argmax(-1)
             agreed.append(best == other)
             kls.append(divergence(first, second))
-            for row in np.flatnonzero(best != other)[: NAMED_PLACES - len(places)] if tokenizer is not None else []:
-                was, became = (tokenizer.decode([int(ids[row])]) for ids in (best, other))
-                places.append(f"window {windows}, token {position + row + 1}: {was!r} became {became!r}")
+            for row in np.flatnonzero(best != other)[: NAMED_PLACES - len(places)]:
+                was, became = (_name(tokenizer, int(ids[row])) for ids in (best, other))
+                places.append(f"window {windows}, token {position + row + 1}: {was} became {became}")
             position += len(first)
     if not agreed:
         raise UsageError("There is nothing to compare: no window of the pages has text.")
     kl = np.concatenate(kls)
+    if np.isnan(kl).any():
+        raise EngineError("The model's output is not a number: the weights are damaged. Export the model again.")
     return Fidelity(
         windows=windows,
         positions=len(kl),
@@ -117,19 +126,20 @@ def compare(artifact: Artifact, against: str, pages: Sequence[bytes] | None = No
         if not (folder / MANIFEST).exists():
             from edgedoc_export.build import export
 
-            folder = export(against, preset="f32", out=Path(scratch) / "reference", recipe=artifact.recipe.name)
+            # A checkpoint is read as the artifact reads: same prompt, same windows. A recipe's name says it all itself.
+            named = against in {recipe.name for recipe in list_recipes()}
+            recipe = None if named else artifact.path / RECIPE
+            folder = export(against, preset="f32", out=Path(scratch) / "reference", recipe=recipe)
         return compare_artifacts(Artifact.open(folder), artifact, sample_pages() if pages is None else pages)
 
 
 def compare_artifacts(reference: Artifact, candidate: Artifact, pages: Iterable[bytes]) -> Fidelity:
     """Fidelity of `candidate` to `reference` on `pages`, each read in full precision first."""
+    if reference.manifest.files[TOKENIZER] != candidate.manifest.files[TOKENIZER]:
+        raise UsageError(f"{candidate.path} and {reference.path} have different tokenizers: they are different models.")
     with Reader.open(reference.path, fallback=Fallback.NONE) as reader:
         engine = load(candidate, context_length=reader.engine.context_length)
         try:
-            if engine.vocab_size != reader.engine.vocab_size:
-                raise UsageError(
-                    f"{candidate.path} and {reference.path} have different vocabularies: they are different models."
-                )
             answered = [Answered(prompt, answer) for page in pages for prompt, answer in reader.answers(page)]
             return measure(reader.engine, engine, answered, reader.tokenizer)
         finally:
@@ -139,8 +149,10 @@ def compare_artifacts(reference: Artifact, candidate: Artifact, pages: Iterable[
 def describe(found: Fidelity) -> str:
     """The measurement in words."""
     lines = [
-        f"same next token as full precision at {found.top1_agreement:.2%} of {found.positions} positions in {found.windows} windows",
-        f"KL divergence {found.kl_mean:.5f} nats a token on average, {found.kl_p99:.5f} at the 99th percentile, {found.kl_max:.4f} at most",
+        f"same next token as full precision at {found.top1_agreement:.2%} of {found.positions} positions "
+        f"in {found.windows} windows",
+        f"KL divergence {found.kl_mean:.5f} nats a token on average, {found.kl_p99:.5f} at the 99th percentile, "
+        f"{found.kl_max:.4f} at most",
         *found.disagreements,
     ]
     return "\n".join(lines)
@@ -153,7 +165,19 @@ def sample_pages() -> list[bytes]:
     return [page.read_bytes() for page in pages]
 
 
+def _name(tokenizer: Tokenizer | None, token: int) -> str:
+    text = tokenizer.decode([token]) if tokenizer is not None else ""
+    # Control tokens, the end of the answer above all, have no text.
+    return repr(text) if text else f"token {token}"
+
+
+def _row_divergence(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
+    p, q = _log_softmax(reference), _log_softmax(candidate)
+    # Rounding can bring the sum of equal rows a hair below zero. NaN passes through both.
+    return float(np.maximum(np.exp(p) @ (p - q), 0.0))
+
+
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    shifted = logits.astype(np.float64) - logits.max()
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
     return result

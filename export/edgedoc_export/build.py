@@ -47,13 +47,14 @@ def export(
     adapter: str | Path | None = None,
     recipe: str | Path | None = None,
     overwrite: bool = False,
+    download_bars: bool = False,
     threads: int = 0,
     progress: Progress = silent,
     notice: Callable[[str], None] = ignore,
 ) -> Path:
     """Make an artifact folder of `model` and return its path: `out`, or the recipe's place in the store.
 
-    `model`, `revision` and `recipe` as in `sources.find_source`. `notice` is told, once, what the licence forbids.
+    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. `notice` is told, once, what the licence forbids.
     Raises UsageError, MissingError, CheckpointError, EngineError or OutputError; then nothing is left behind at the
     destination.
     """
@@ -62,7 +63,7 @@ def export(
     if adapter is not None:
         raise UsageError("This version exports whole checkpoints; merge the adapter first (PEFT: merge_and_unload)")
     _require_package("gguf", "export")
-    source = find_source(model, revision=revision, recipe=recipe)
+    source = find_source(model, revision=revision, recipe=recipe, download_bars=download_bars)
     checkpoint = Checkpoint.open(source.folder)
     planned = plan(preset, checkpoint.config)
     name = file_name(source.recipe.identity, encoding(planned))

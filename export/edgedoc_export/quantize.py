@@ -50,7 +50,7 @@ def quantize(source: Path, out: Path, wanted: Quantisation, *, threads: int = 0,
     # All that C++ streams say of a failed write is "iostream error", and of one at close nothing at all.
     if status != 0 or not _is_whole(out):
         free = shutil.disk_usage(out.parent).free
-        raise OutputError(f"{out} was not written to its end; {free >> 20} MB are free there. Is the disk full?")
+        raise OutputError(f"{out.name} was not written to its end. Is the disk full? {free >> 20} MB are free.")
 
 
 def _is_whole(path: Path) -> bool:

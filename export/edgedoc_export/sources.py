@@ -34,7 +34,7 @@ def find_source(
     known = {entry.name: entry for entry in list_recipes()}
     chosen = load_recipe(recipe) if recipe is not None else None
     if isinstance(model, str) and model in known:
-        return _from_recipe(chosen or known[model], revision, download_bars)
+        return _from_recipe(known[model], chosen or known[model], revision, download_bars)
     if isinstance(model, Path) or Path(model).exists():
         if revision is not None:
             raise UsageError(f"{model} is a folder, which has no revisions")
@@ -55,8 +55,8 @@ def find_source(
     raise UsageError(f"{model} is neither a recipe, a folder nor a hub id")
 
 
-def _from_recipe(recipe: Recipe, revision: str | None, download_bars: bool) -> ExportSource:
-    source = recipe.source
+def _from_recipe(named: Recipe, recipe: Recipe, revision: str | None, download_bars: bool) -> ExportSource:
+    source = named.source
     if source.bundled is not None:
         folder = Path(str(importlib.resources.files("edgedoc_models") / "checkpoints" / source.bundled))
         if not folder.is_dir():
@@ -68,7 +68,7 @@ def _from_recipe(recipe: Recipe, revision: str | None, download_bars: bool) -> E
         return ExportSource(folder=folder, recipe=recipe, origin=origin)
     if source.hub_id is None:
         raise UsageError(
-            f"Recipe {recipe.name} names no checkpoint; give a folder or a hub id and --recipe {recipe.name}"
+            f"Recipe {named.name} names no checkpoint; give a folder or a hub id and --recipe {named.name}"
         )
     return _from_hub(source.hub_id, revision or source.revision, recipe, download_bars)
 

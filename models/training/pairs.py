@@ -7,6 +7,7 @@ its number alone, so a training run that was killed goes on with the very next o
 import gzip
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,11 @@ CONTEXT = 2048
 WINDOW = 640
 
 
-def synthetic(number: int, real_words: list[str], size: int) -> tuple[str, str]:
-    """(canonical HTML, Markdown) of synthetic page `number`, about `size` characters."""
-    html = clean(Page(random.Random(number), real_words, size).html()).html
+def synthetic(number: int, real_words: list[str], size: int, count: Callable[[str], int]) -> tuple[str, str]:
+    """(canonical HTML, Markdown) of a window of synthetic page `number`, a page of about `size` characters."""
+    rng = random.Random(number)
+    parts = windows(clean(Page(rng, real_words, size).html()).html, WINDOW, count)
+    html = rng.choice(parts).html if parts else ""
     return html, convert(html)
 
 

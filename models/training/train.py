@@ -4,10 +4,12 @@ Needs torch, which nothing else of edgedoc does. A run writes FOLDER/tokenizer.j
 every checkpoint, FOLDER/model.safetensors with config and tokenizer, which is a checkpoint `edgedoc export` reads.
 Matrices are trained with Muon (kellerjordan.github.io/posts/muon; torch.optim.Muon), the rest with AdamW; the rate is
 constant, then falls to zero over the last `--decay` steps, so a run can be given more steps later and go on.
+A step is a batch: `torchrun --nproc-per-node 2 models/training/train.py ...` takes two at a time, one a core.
 """
 
 import argparse
 import json
+import os
 import pickle
 import random
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed
 from network import Qwen2, Shape
 from numpy.typing import NDArray
 from pairs import encode, real, synthetic, words_of
@@ -52,10 +55,13 @@ class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = random.Random(self.seed * 1_000_003 + step)
         longest = 350 if step < 500 else 900 if step < 1200 else 2000
-        if self.pool and rng.random() < (0.15 if step < 800 else 0.4):
+        if self.pool and rng.random() < (0.15 if step < 800 else 0.3):
             limit = len(self.pool) if step >= 1200 else len(self.pool) * (1 + step // 250) // 6
             return collate(self._real(rng.randrange(limit // 20, limit)))
         return collate(self._synthetic(rng, int(longest * rng.uniform(0.15, 1.0))))
+
+    def _count(self, text: str) -> int:
+        return len(self.document.encode(text, add_special_tokens=False).ids)
 
     def _real(self, last: int) -> list[Example]:
         size = BATCH_TOKENS // _bucket(len(self.pool[last][0]))
@@ -65,7 +71,8 @@ class Batches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         batch: list[Example] = []
         length = LENGTHS[0]
         while len(batch) < BATCH_TOKENS // length:
-            example = encode(synthetic(rng.randrange(HELD_OUT), self.words, size), self.tokenizer, self.document)
+            pair = synthetic(rng.randrange(HELD_OUT), self.words, size, self._count)
+            example = encode(pair, self.tokenizer, self.document)
             if example is None:
                 continue
             needed = max(length, _bucket(len(example[0])))
@@ -101,7 +108,7 @@ def prepare(data: Path, out: Path, seed: int) -> tuple[Path, list[str], list[Exa
     out.mkdir(parents=True, exist_ok=True)
     words, tokenizer_path, cache = words_of(data), out / "tokenizer.json", out / "pool.pickle"
     if not tokenizer_path.exists():
-        sample = [text for number in range(6000) for text in synthetic(HELD_OUT * 2 + number, words, 700)]
+        sample = [text for number in range(6000) for text in synthetic(HELD_OUT * 2 + number, words, 700, len)]
         untrained = Tokenizer.from_str(train(sample[:200], tokenizer_path).to_str())
         sample += [text for pair in real(data, untrained, seed)[:14_000] for text in pair]
         train(sample, tokenizer_path)
@@ -122,6 +129,15 @@ def save(model: Qwen2, out: Path, tokenizer: Path) -> None:
     settings = {"tokenizer_class": "Qwen2Tokenizer", "model_max_length": 2048, "chat_template": CHAT_TEMPLATE, **tokens}
     (out / "tokenizer_config.json").write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
     assert tokenizer == out / "tokenizer.json"
+
+
+def average_gradients(parameters: list[torch.nn.Parameter], world: int) -> None:
+    """The mean over all processes, in one exchange."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient) / world)
 
 
 def main() -> None:
@@ -149,6 +165,9 @@ def main() -> None:
         torch.optim.Muon(matrices, lr=options.rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1:
+        torch.distributed.init_process_group("gloo")
     step, state = 0, options.out / "state.pt"
     if state.exists():
         saved = torch.load(state, weights_only=True)
@@ -162,7 +181,7 @@ def main() -> None:
     )
     forward = torch.compile(model, dynamic=True) if options.compile else model
     batches = Batches(tokenizer, words, pool, options.seed)
-    loader = DataLoader(batches, batch_size=None, sampler=range(step, options.steps), num_workers=1, prefetch_factor=8)
+    loader = DataLoader(batches, batch_size=None, sampler=range(step + rank, options.steps, world), num_workers=1, prefetch_factor=8)
     started, tokens, hits, answers, losses = time.time(), 0, 0, 0, 0.0
     for ids, rows, targets in loader:
         rate = options.rate * min(1.0, (step + 1) / 100, (options.steps - step) / options.decay)
@@ -170,23 +189,25 @@ def main() -> None:
             logits = forward(ids, rows)
         loss = functional.cross_entropy(logits.float(), targets)
         loss.backward()
+        if world > 1:
+            average_gradients(list(model.parameters()), world)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        step += 1
+        step += world
         tokens, losses = tokens + ids.numel(), losses + loss.item()
         hits, answers = hits + int((logits.argmax(-1) == targets).sum()), answers + int((targets >= 0).sum())
-        if step % 50 == 0 or step == options.steps:
+        if step % 50 < world and rank == 0:
             speed = tokens / (time.time() - started)
             print(
-                f"step {step} loss {losses / 50:.4f} accuracy {hits / answers:.4f} rate {rate:.5f} {speed:,.0f} tok/s",
+                f"step {step} loss {losses / 50 * world:.4f} accuracy {hits / answers:.4f} rate {rate:.5f} {speed * world:,.0f} tok/s",
                 flush=True,
             )
             started, tokens, hits, answers, losses = time.time(), 0, 0, 0, 0.0
-        if step % 250 == 0 or step == options.steps:
+        if (step % 250 < world or step >= options.steps) and rank == 0:
             content = {"step": step, "model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
             torch.save(content, state.with_suffix(".new"))
             state.with_suffix(".new").replace(state)

@@ -1,5 +1,7 @@
 """The models edgedoc knows, as rows: recipe facts and the artifacts of each on this machine. Loads no model."""
 
+from collections.abc import Sequence
+
 from edgedoc.recipes import Recipe, list_recipes
 from edgedoc.store import list_artifacts
 
@@ -42,7 +44,7 @@ def table(found: list[dict[str, object]]) -> str:
     return align(lines)
 
 
-def align(lines: list[tuple[str, ...]], right: frozenset[int] = frozenset()) -> str:
+def align(lines: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> str:
     """Columns padded to their widest cell, two spaces apart; those in `right` flush right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -1,17 +1,19 @@
 """The command line: options in, one function call, data on stdout, the rest on stderr. Decides nothing itself.
 
-The composition root: the only file that imports edgedoc_export and edgedoc_bench, and only inside command bodies, so that
-`--help` loads no engine and a device without those packages still runs.
+The composition root: the only file that imports edgedoc_export and edgedoc_bench, and only inside command bodies, so
+that `--help` loads no engine and a device without those packages still runs.
 """
 
 import sys
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgedoc import __version__, console
-from edgedoc.errors import DocumentError, EdgedocError, MissingModelError, UsageError
+from edgedoc.errors import DocumentError, MissingModelError, UsageError
 
 EXAMPLES = """\b
 Examples:
@@ -47,14 +49,20 @@ MemoryLimit = Annotated[
 ]
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", envvar="EDGEDOC_DEBUG", help="Show tracebacks.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         print(f"edgedoc {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    # Eager: typer would ask for a command first.
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar="EDGEDOC_DEBUG", help="Show tracebacks.")] = False,
+) -> None:
     console.debug = debug
 
 
@@ -70,16 +78,16 @@ def models(json: Json = False) -> None:
     console.data(found) if json else print(table(found))
 
 
-@app.command()
+@app.command(epilog="Example: edgedoc export reader-lm-0.5b --quant int4 --out reader-int4")
 def export(
-    model: Annotated[str, typer.Argument(help="Recipe name, checkpoint folder or hub id.")],
-    format: Annotated[str, typer.Option(help="gguf")] = "gguf",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Recipe name, checkpoint folder or hub id.")],
+    format: Annotated[str, typer.Option(help="Format of the model file: gguf.")] = "gguf",
     quant: Annotated[
         str, typer.Option(help="f32, f16, bf16, int8, int4, or a name of llama.cpp's such as q4_k_m.")
     ] = "int8",
     out: Annotated[Path | None, typer.Option(help="Artifact folder to make; default: edgedoc's own store.")] = None,
     revision: Annotated[str | None, typer.Option(help="Hub revision; default: the recipe's.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Recipe for a checkpoint that is in no recipe.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Use the model as this recipe (name or .toml file) says.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an artifact that exists.")] = False,
     json: Json = False,
 ) -> None:
@@ -98,20 +106,22 @@ def export(
             revision=revision,
             recipe=recipe,
             overwrite=overwrite,
+            download_bars=console.moving(),
             progress=report,
             notice=report.say,
         )
     if json:
         from edgedoc.artifact import Artifact
+        from edgedoc.schema import to_table
 
-        console.data({"artifact": str(path), "manifest": Artifact.open(path).manifest.to_json()})
+        console.data({"artifact": str(path), "manifest": to_table(Artifact.open(path).manifest)})
     else:
         print(path)
 
 
-@app.command()
+@app.command(epilog="Example: edgedoc convert *.html --out markdown/")
 def convert(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="HTML files; - is stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="HTML files; - is stdin.")],
     model: Model = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File, or folder for several inputs; default: stdout.")
@@ -127,7 +137,7 @@ def convert(
 
     A window the model got wrong is flagged, and converted by rules instead.
     """
-    from edgedoc.files import destination, read, write
+    from edgedoc.files import read, write
     from edgedoc.tasks.reader import Fallback, Reader
 
     if fallback not in list(Fallback):
@@ -136,18 +146,24 @@ def convert(
         raise UsageError(
             "Several inputs on stdout would run together. Name a folder with --out, or ask for --json (one line each)."
         )
+    destinations = _destinations(inputs, out)
     failed = 0
-    limit = console.size(memory) if memory else None
+    limit = console.size(memory) if memory is not None else None
     with Reader.open(_artifact(model), fallback=Fallback(fallback), threads=threads, memory_limit=limit) as reader:
-        for source in inputs:
+        for number, (source, target) in enumerate(zip(inputs, destinations, strict=True), 1):
             try:
-                conversion = reader.convert(read(source))
-                if out is not None:
-                    write(destination(source, out, many=len(inputs) > 1), conversion.markdown)
+                page = read(source)
+                with console.passing_progress() as report:
+                    stage = f"{Path(source).name} ({number} of {len(inputs)})"
+                    told = partial(report, stage) if report is not None else None
+                    conversion = reader.convert(page, progress=told)
+                if target is not None:
+                    write(target, conversion.markdown)
                 if json:
-                    console.data({"source": source, **conversion.to_json()}, one_line=True)
-                elif out is None:
+                    console.data({"source": source, **conversion.as_dict()}, one_line=True)
+                elif target is None:
                     sys.stdout.write(conversion.markdown)
+                    sys.stdout.flush()
             except DocumentError as error:
                 failed += 1
                 console.error(f"{source}: {error}")
@@ -160,9 +176,9 @@ def convert(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog="Example: edgedoc verify reader-int4 --against reader-lm-0.5b")
 def verify(
-    artifact: Annotated[Path, typer.Argument(help="Artifact folder.")],
+    artifact: Annotated[Path, typer.Argument(metavar="ARTIFACT", help="Artifact folder.")],
     against: Annotated[
         str | None, typer.Option(help="Checkpoint folder, recipe name or f32 artifact to compare with.")
     ] = None,
@@ -182,7 +198,7 @@ def verify(
         from edgedoc_bench.fidelity import compare, describe
 
         fidelity = compare(found, against)
-        result["fidelity"] = fidelity.to_json()
+        result["fidelity"] = fidelity.as_dict()
         lines.append(describe(fidelity))
     console.data(result) if json else print("\n".join(lines))
 
@@ -219,38 +235,37 @@ def demo(
 
 def _artifact(model: str | None) -> Path:
     """The artifact meant by --model; a known model that is not on this machine yet is exported first."""
+    from edgedoc.recipes import list_recipes
     from edgedoc.store import DEFAULT_MODEL, resolve
 
+    name = model or DEFAULT_MODEL
     try:
-        return resolve(model).path
+        return resolve(name).path
     except MissingModelError:
-        from edgedoc_export.build import export as build
+        if name not in {recipe.name for recipe in list_recipes()}:
+            raise
+    from edgedoc_export.build import export as build
 
-        with console.progress() as report:
-            report.say(f"{model or DEFAULT_MODEL} is used for the first time: exporting it to int8 once")
-            return build(model or DEFAULT_MODEL, preset="int8", progress=report, notice=report.say)
+    with console.progress() as report:
+        report.say(f"{name} is used for the first time: exporting it to int8 once")
+        return build(name, preset="int8", progress=report, notice=report.say)
+
+
+def _destinations(inputs: list[str], out: Path | None) -> list[Path | None]:
+    """Where the Markdown of each input goes; None is stdout. Raises UsageError when two would overwrite each other."""
+    from edgedoc.files import destination
+
+    if out is None:
+        return [None for _ in inputs]
+    targets = [destination(source, out, many=len(inputs) > 1) for source in inputs]
+    twice = next((target for target, times in Counter(targets).items() if times > 1), None)
+    if twice is not None:
+        sources = " and ".join(source for source, target in zip(inputs, targets, strict=True) if target == twice)
+        raise UsageError(f"{sources} would both become {twice}. Convert them into different folders.")
+    return [*targets]
 
 
 def main() -> None:
-    """Entry point. Exit codes: 0, 1 a document or operation failed, 2 usage, 3 something missing here, 130 interrupted."""
+    """Entry point. Exit codes: see `edgedoc.errors` and `console.run`."""
     console.prepare()
-    try:
-        app()
-    except EdgedocError as error:
-        if console.debug:
-            raise
-        console.error(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.error("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:
-        console.discard_stdout()
-        sys.exit(141)
-    except Exception as error:
-        if console.debug:
-            raise
-        console.error(
-            f"unexpected {type(error).__name__}: {error}. This is a defect of edgedoc; edgedoc --debug ... shows where."
-        )
-        sys.exit(1)
+    sys.exit(console.run(partial(app, prog_name="edgedoc")))

@@ -16,6 +16,8 @@ import numpy as np
 from edgedoc import __version__
 from edgedoc.catalogue import align
 from edgedoc.engines.host import available_memory, usable_cores
+from edgedoc.engines.native import load_library
+from edgedoc.errors import MissingPackageError
 from edgedoc.store import home, list_artifacts
 
 _ENGINES = {"gguf": ("llama-cpp-python", "gguf"), "onnx": ("onnxruntime", "onnx")}
@@ -100,8 +102,8 @@ def _package(name: str, extra: str) -> str:
 
 def _gpu_offload() -> str:
     try:
-        import llama_cpp.llama_cpp as library
-    except (ImportError, OSError, RuntimeError):
+        library = load_library()
+    except MissingPackageError:
         return "no engine installed that could"
     return "yes" if library.llama_supports_gpu_offload() else "no: this llama-cpp-python was built for the CPU"
 
@@ -115,7 +117,8 @@ def _cpu() -> str:
     named = {key.strip(): value.strip() for key, value in fields.items()}
     flags = set(named.get("flags", named.get("Features", "")).split())
     known = [feature for feature in _FEATURES if feature in flags]
-    return f"{named.get('model name', platform.machine())}; {', '.join(known) if known else 'no vector extension edgedoc knows'}"
+    name = named.get("model name", platform.machine())
+    return f"{name}; {', '.join(known) if known else 'no vector extension edgedoc knows'}"
 
 
 def _remarks() -> list[str]:
@@ -125,10 +128,8 @@ def _remarks() -> list[str]:
         remarks.append("no AVX2: prefill and decode will be several times slower than the published figures")
     if "avx2" in cpu and "vnni" not in cpu:
         remarks.append("no VNNI: 8-bit products run on AVX2, prefill will be slower")
-    if usable_cores() < 4:
-        remarks.append(
-            f"{usable_cores()} cores: prefill is bound by arithmetic, so cleaning and small windows matter most"
-        )
+    if (cores := usable_cores()) < 4:
+        remarks.append(f"few cores ({cores}): prefill is bound by arithmetic, so long pages will be slow")
     if sys.platform == "win32":
         remarks.append("Windows: available memory is not read, give --memory")
     return remarks

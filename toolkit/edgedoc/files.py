@@ -1,4 +1,4 @@
-"""Documents in from paths or stdin, results out beside their destination and renamed. Knows nothing of their content."""
+"""Documents in from paths or stdin, results out beside their destination and renamed. Knows nothing of content."""
 
 import os
 import sys
@@ -31,24 +31,35 @@ def destination(source: str, out: Path, *, many: bool) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Write UTF-8 so that `path` holds the old content or the new one, never half. Raises OutputError."""
-    temporary = None
+    """Write UTF-8 so that `path` holds the old content or the new one, never half. Raises OutputError.
+
+    A device or pipe, such as /dev/null, is written to and stays what it is.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8", newline="\n", errors="replace")
+        else:
+            _replace(path, text)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}. Choose another place with --out."
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Only part of the name: with the rest of the temporary one it must not exceed what file systems allow.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another place with --out."
-        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:

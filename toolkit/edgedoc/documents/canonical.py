@@ -1,30 +1,29 @@
-"""Writes well-formed, canonical HTML from possibly nested, unclosed, misplaced pieces. Knows structure, not what to cut.
+"""Writes well-formed, canonical HTML from nested, unclosed, misplaced pieces. Knows structure, not what to cut.
 
-Canonical means: a block starts on its own line, loose text has its paragraph, inline tags are balanced inside one block,
-empty blocks are gone, blocks nest at most MAX_DEPTH deep. Inline tags open lazily, at most one of each kind at a time, so
-unclosed formatting cannot multiply. Every operation is amortised O(1).
+Canonical means: a block starts on its own line, loose text has its paragraph, inline tags are balanced inside one
+block, empty blocks are gone, blocks nest at most MAX_DEPTH deep. Every operation is amortised O(1).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from html import escape
+
+from edgedoc.documents.content_model import (
+    CELLS,
+    ENDS_LAYOUT_TABLE,
+    HEADINGS,
+    HOLDS_TEXT_ONLY,
+    IMPLIED_END,
+    LISTS,
+    allowed,
+)
+from edgedoc.documents.formatting import Formatting
 
 MAX_DEPTH = 32
 """Nesting of written blocks; real pages stay below 15. Deeper ones are dissolved and their text is kept."""
 
-HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-REGIONS = frozenset({"nav", "header", "footer", "aside"})
-CELLS = frozenset({"td", "th"})
-BLOCKS = HEADINGS | REGIONS | CELLS | {"p", "ul", "ol", "li", "blockquote", "pre", "table", "tr"}
-
 _SCAN = 64  # how far up an implied end tag looks: keeps hostile nesting linear
-_HOLDS_TEXT_ONLY = HEADINGS | CELLS | {"p", "pre"}
-_IMPLIED = {
-    "li": (frozenset({"li"}), frozenset({"ul", "ol"})),
-    "tr": (frozenset({"tr"}), frozenset({"table"})),
-    "td": (CELLS, frozenset({"tr", "table"})),
-    "th": (CELLS, frozenset({"tr", "table"})),
-}
-_ENDS_LAYOUT_TABLE = HEADINGS | REGIONS | {"table", "pre"}
+_UNTABLED = {"<td>": "\n<p>", "<th>": "\n<p>", "</td>": "</p>", "</th>": "</p>"}
 
 
 @dataclass
@@ -43,15 +42,12 @@ class CanonicalWriter:
     def __init__(self) -> None:
         self.too_deep = False
         self._out: list[str] = []
+        self._inline = Formatting(self._out)
         self._blocks: list[_Block] = []
         self._containers = [_Block("", "", 0, 0)]
         self._open: dict[str, int] = {}
         self._tables: list[list[int]] = []
-        self._inlines: dict[str, tuple[str, int]] = {}
-        self._opened: list[tuple[str, int]] = []
         self._written = 0
-        self._space = False
-        self._at_start = True
 
     def inside(self, name: str) -> bool:
         """Whether an element of that source name is open."""
@@ -60,24 +56,31 @@ class CanonicalWriter:
     @property
     def in_text_block(self) -> bool:
         """Whether text written now would join a paragraph, heading or cell that is already open."""
-        return self._containers[-1].tag in _HOLDS_TEXT_ONLY
+        return self._containers[-1].tag in HOLDS_TEXT_ONLY
+
+    @property
+    def in_heading(self) -> bool:
+        """Whether text written now would join a heading."""
+        return self._containers[-1].tag in HEADINGS
+
+    @property
+    def _in_code(self) -> bool:
+        return self._containers[-1].tag == "pre"
 
     # -- blocks ------------------------------------------------------------------------------------------------------
 
     def open_block(self, name: str, tag: str | None, *, start: int = 1, language: str | None = None) -> None:
         """Open source element `name`, written as `tag` where that is allowed here, otherwise as a mere separation."""
-        if tag == "pre" and self._containers[-1].tag == "pre":
-            tag = None
-        if tag in _IMPLIED:
-            self._end_implied(*_IMPLIED[tag])
+        if tag in IMPLIED_END:
+            self._end_implied(*IMPLIED_END[tag])
         if self._containers[-1].tag in HEADINGS and tag in HEADINGS:
             self.close_block(self._containers[-1].name)
         if self._containers[-1].tag == "p":
             self._close_through(self._containers[-1], keep_formatting=True)
-        if tag in _ENDS_LAYOUT_TABLE and self._containers[-1].tag in CELLS:
+        if tag in ENDS_LAYOUT_TABLE and self._containers[-1].tag in CELLS:
             self._dissolve_table()
         self._separate()
-        if tag is not None and not self._allowed(tag):
+        if tag is not None and not allowed(tag, self._containers[-1].tag):
             tag = None
         if tag is not None and len(self._containers) > MAX_DEPTH:
             tag, self.too_deep = None, True
@@ -99,88 +102,72 @@ class CanonicalWriter:
     def rule(self) -> None:
         """A thematic break."""
         self._separate()
-        if not self.in_text_block and self._containers[-1].tag not in ("ul", "ol", "table", "tr"):
+        if not self.in_text_block and self._containers[-1].tag not in LISTS | {"table", "tr"}:
             self._out.append("\n<hr>")
-
-    # -- inline ------------------------------------------------------------------------------------------------------
-
-    def text(self, text: str) -> None:
-        """Character data, entities decoded. White space folds, except inside <pre>."""
-        if self.inside("pre"):
-            self._put(escape(text.replace("\r\n", "\n").replace("\r", "\n"), quote=False), len(text.strip()))
-            return
-        words = text.split()
-        if not words:
-            self._space = self._space or bool(text)
-            return
-        self._space = self._space or text[0].isspace()
-        self._prepare()
-        self._put(escape(" ".join(words), quote=False), 1)
-        self._space = text[-1].isspace()
-
-    def image(self, source: str, alt: str) -> None:
-        """An image; `alt` may be empty."""
-        if not self.inside("pre"):
-            self._prepare()
-            self._put(f'<img src="{escape(source)}" alt="{escape(alt)}">', 1)
-
-    def checkbox(self, checked: bool) -> None:
-        """A task-list mark."""
-        self._prepare()
-        self._put('<input type="checkbox" checked>' if checked else '<input type="checkbox">', 0)
-
-    def line_break(self) -> None:
-        """A hard line break; a space in a heading or cell, where Markdown has none; dropped at the start of a block."""
-        if self.inside("pre"):
-            self._out.append("\n")
-        elif self._containers[-1].tag in HEADINGS | CELLS:
-            self._space = True
-        elif not self._at_start:
-            self._out.append("<br>")
-            self._space, self._at_start = False, True
-
-    def open_inline(self, tag: str, attributes: str = "") -> None:
-        """Start formatting; it is written with the next text. A second one of a kind replaces the first."""
-        if not self.inside("pre"):
-            self.close_inline(tag)
-            self._inlines[tag] = (attributes, len(self._blocks))
-
-    def close_inline(self, tag: str) -> None:
-        """End formatting; nothing where it is not open."""
-        if tag in (opened for opened, _ in self._opened):
-            while self._close_innermost() != tag:
-                pass
-        self._inlines.pop(tag, None)
-
-    def drop_inline(self, tag: str, texts: frozenset[str]) -> None:
-        """As `close_inline`, but a link whose whole text is one of `texts` is taken back."""
-        if self._opened and self._opened[-1][0] == tag:
-            _, index = self._opened[-1]
-            if "".join(self._out[index + 1 :]).strip().lower() in texts:
-                self._opened.pop()
-                if index and self._out[index - 1] == " ":
-                    index, self._space = index - 1, True
-                del self._out[index:]
-        self.close_inline(tag)
 
     def finish(self) -> str:
         """Close what is open and return the canonical HTML."""
         while self._blocks:
             self._close()
-        self._close_inlines()
+        self._inline.suspend()
         return "".join(self._out).strip("\n")
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    # -- inline ------------------------------------------------------------------------------------------------------
 
-    def _allowed(self, tag: str) -> bool:
-        container = self._containers[-1].tag
-        if tag in CELLS:
-            return container == "tr"
-        if tag == "tr":
-            return container == "table"
-        if tag == "li":
-            return container in ("ul", "ol")
-        return container not in _HOLDS_TEXT_ONLY and container not in ("table", "tr")
+    def text(self, text: str) -> None:
+        """Character data, entities decoded. White space folds, except inside <pre>."""
+        if self._in_code:
+            self._inline.put(escape(text.replace("\r\n", "\n").replace("\r", "\n"), quote=False))
+            self._written += len(text.strip())
+            return
+        words = text.split()
+        if not words:
+            self._inline.space = self._inline.space or bool(text)
+            return
+        self._inline.space = self._inline.space or text[0].isspace()
+        self._prepare()
+        self._inline.put(escape(" ".join(words), quote=False))
+        self._written += 1
+        self._inline.space = text[-1].isspace()
+
+    def image(self, source: str, alt: str) -> None:
+        """An image; `alt` may be empty."""
+        if not self._in_code:
+            self._prepare()
+            self._inline.put(f'<img src="{escape(source)}" alt="{escape(alt)}">')
+            self._written += 1
+
+    def checkbox(self, checked: bool) -> None:
+        """A task-list mark."""
+        if not self._in_code:
+            self._prepare()
+            self._inline.put('<input type="checkbox" checked>' if checked else '<input type="checkbox">')
+
+    def line_break(self) -> None:
+        """A hard line break; a space in a heading or cell, where Markdown has none; dropped at the start of a block."""
+        if self._in_code:
+            self._out.append("\n")
+        elif self._containers[-1].tag in HEADINGS | CELLS:
+            self._inline.space = True
+        elif not self._inline.at_start:
+            self._out.append("<br>")
+            self._inline.space, self._inline.at_start = False, True
+
+    def open_inline(self, tag: str, attributes: str = "") -> None:
+        """Start formatting; it is written with the next text. A second one of a kind replaces the first."""
+        if not self._in_code:
+            self._inline.start(tag, attributes, len(self._blocks))
+
+    def close_inline(self, tag: str) -> None:
+        """End formatting; nothing where it is not open."""
+        self._inline.end(tag)
+
+    def drop_inline(self, tag: str, texts: Collection[str]) -> None:
+        """As `close_inline`, but a link whose whole text is one of `texts` is taken back."""
+        self._inline.take_back(tag, texts)
+        self._inline.end(tag)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
 
     def _push(self, block: _Block) -> None:
         self._blocks.append(block)
@@ -189,17 +176,13 @@ class CanonicalWriter:
             self._containers.append(block)
             if block.tag == "table":
                 self._tables.append([block.opened_at])
-        self._at_start = block.tag is not None or self._at_start
+        self._inline.at_start = block.tag is not None or self._inline.at_start
 
     def _close(self, keep_formatting: bool = False) -> None:
         self._separate()
         block = self._blocks.pop()
         self._open[block.name] -= 1
-        for tag, (attributes, depth) in list(self._inlines.items()):
-            if depth > len(self._blocks) and keep_formatting:
-                self._inlines[tag] = (attributes, len(self._blocks))
-            elif depth > len(self._blocks):
-                del self._inlines[tag]
+        self._inline.leave(len(self._blocks), keep_formatting)
         if block.tag is None:
             return
         self._containers.pop()
@@ -232,54 +215,48 @@ class CanonicalWriter:
 
     def _separate(self) -> None:
         """A block boundary: what follows does not join the text before it."""
-        if self.inside("pre"):
+        if self._in_code:
             if self._out and not self._out[-1].endswith(("\n", ">")):
                 self._out.append("\n")
             return
-        self._close_inlines()
+        self._inline.suspend()
         container = self._containers[-1]
-        if container.tag in _HOLDS_TEXT_ONLY:
-            self._space = True
+        if container.tag in HOLDS_TEXT_ONLY:
+            self._inline.space = True
         else:
-            self._space, self._at_start = False, True
+            self._inline.space, self._inline.at_start = False, True
             container.broken = container.broken or self._written > container.written
 
     def _prepare(self) -> None:
         """Make the current place one that can hold text, and open the formatting that is due."""
         container = self._containers[-1].tag
-        if container in ("ul", "ol"):
+        if container in LISTS:
             self._implicit("li")
         elif container in ("table", "tr"):
             if container == "table":
                 self._implicit("tr")
             self._implicit("td")
-        elif container not in _HOLDS_TEXT_ONLY and (container != "li" or self._containers[-1].broken):
+        elif container not in HOLDS_TEXT_ONLY and (container != "li" or self._containers[-1].broken):
             self._implicit("p")
-        for tag, (attributes, _) in self._inlines.items():
-            if tag not in (opened for opened, _ in self._opened):
-                self._put_space()
-                self._opened.append((tag, len(self._out)))
-                self._out.append(f"<{tag}{attributes}>")
+        self._inline.write_due()
 
     def _implicit(self, tag: str) -> None:
         block = _Block(tag, tag, len(self._out), self._written)
         self._tag(f"<{tag}>", tag)
         self._push(block)
-        for name, (attributes, depth) in self._inlines.items():
-            self._inlines[name] = (attributes, min(depth, len(self._blocks) - 1))
+        self._inline.survive(len(self._blocks) - 1)
 
     def _tag(self, written: str, tag: str) -> None:
-        if tag in CELLS or tag in ("tr", "table"):
-            if self._tables and not (tag == "table" and not written.startswith("</")):
-                self._tables[-1].append(len(self._out))
+        in_table = tag in CELLS or tag == "tr" or written == "</table>"
+        if in_table and self._tables:
+            self._tables[-1].append(len(self._out))
         self._out.append(written if tag in CELLS or written.startswith("</") else "\n" + written)
 
     def _dissolve_table(self) -> None:
         """A heading, region or table in a cell: the table is page layout, so its cells become paragraphs."""
         for index in self._tables.pop():
-            tag = self._out[index].strip()
-            self._out[index] = {"<td>": "\n<p>", "<th>": "\n<p>", "</td>": "</p>", "</th>": "</p>"}.get(tag, "")
-        self._close_inlines()
+            self._out[index] = _UNTABLED.get(self._out[index].strip(), "")
+        self._inline.suspend()
         while (block := self._containers.pop()).tag != "table":
             if block.tag in CELLS:
                 if self._written > block.written:
@@ -288,23 +265,3 @@ class CanonicalWriter:
                     del self._out[block.opened_at :]
             block.tag = None
         block.tag = None
-
-    def _put(self, piece: str, characters: int) -> None:
-        self._put_space()
-        self._out.append(piece)
-        self._written += characters
-        self._at_start = False
-
-    def _put_space(self) -> None:
-        if self._space and not self._at_start:
-            self._out.append(" ")
-        self._space = False
-
-    def _close_inlines(self) -> None:
-        while self._opened:
-            self._close_innermost()
-
-    def _close_innermost(self) -> str:
-        tag, _ = self._opened.pop()
-        self._out.append(f"</{tag}>")
-        return tag

@@ -1,7 +1,8 @@
 """What of a page a model should read: cuts scripts, styles, hidden parts, controls, base64 and useless attributes.
 
-Decides what stays and under which name; `canonical` writes it, `markup` reads it. Knows no model. Whatever a reader of
-the page would have seen and is cut all the same is named in `notes`: nothing is lost in silence.
+Decides what stays and under which name; `visibility` knows what is not seen, `canonical` writes, `markup` reads. Knows
+no model. Text that is lost because an element is never closed, or that is hidden on a page that shows less, is told in
+`notes`.
 """
 
 import re
@@ -9,33 +10,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-from edgedoc.documents.canonical import BLOCKS, MAX_DEPTH, CanonicalWriter
-from edgedoc.documents.markup import RAW_TEXT, End, Lost, Start, Text, events
+from edgedoc.documents.canonical import MAX_DEPTH, CanonicalWriter
+from edgedoc.documents.content_model import BLOCKS
+from edgedoc.documents.markup import PREFORMATTED, RAW_TEXT, End, Lost, Start, Text, events
+from edgedoc.documents.visibility import CUT, CutElement, hidden
 
-_CUT = RAW_TEXT | frozenset("template svg object canvas audio video select button annotation datalist".split())
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_SEPARATING = frozenset(
-    "html body main article section div center form fieldset legend address hgroup details summary figure figcaption dl dt dd "
-    "thead tbody tfoot caption menu dir search dialog".split()
-)
+_VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+})  # fmt: skip
+_SEPARATING = frozenset({
+    "html", "body", "main", "article", "section", "div", "center", "form", "fieldset", "legend", "address", "hgroup",
+    "details", "summary", "figure", "figcaption", "dl", "dt", "dd", "thead", "tbody", "tfoot", "caption", "menu", "dir",
+    "search", "dialog",
+})  # fmt: skip
 _INLINE = {
-    "a": "a",
-    "b": "strong",
-    "strong": "strong",
-    "i": "em",
-    "em": "em",
-    "s": "del",
-    "strike": "del",
-    "del": "del",
-} | {name: "code" for name in ("code", "tt", "kbd", "samp")}
+    "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "s": "del", "strike": "del", "del": "del",
+    "code": "code", "tt": "code", "kbd": "code", "samp": "code",
+}  # fmt: skip
 _ROLES = {"navigation": "nav", "banner": "header", "contentinfo": "footer", "complementary": "aside"}
 _PERMALINK_TEXTS = frozenset({"", "¶", "#", "§", "🔗", "\uf0c1"})
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\ud800-\udfff]")
-_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_LINE_NUMBERS = re.compile(r"\b(?:linenos?|line-numbers?|lineno|gutter)\b")
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language-|lang-|highlight-source-|highlight-|brush:\s*)([A-Za-z0-9+#-]{1,20})")
 _NO_LANGUAGE = frozenset({"none", "default", "text", "plaintext", "notranslate", "source"})
+_NAMED = 3  # elements a note names
 
 
 @dataclass(frozen=True)
@@ -53,68 +51,92 @@ def clean(html: str) -> Cleaned:
         match event:
             case Text(text):
                 cleaner.text(text)
-            case Start(name, attributes):
-                cleaner.start(name, attributes)
+            case Start(name, attributes, self_closing):
+                cleaner.start(name, attributes, self_closing)
             case End(name):
                 cleaner.end(name)
             case Lost(element, characters):
-                cleaner.notes.append(f"<{element}> is never closed: {characters} characters after it were not read")
+                cleaner.never_closed(element, characters)
     return cleaner.finish()
 
 
 class _Cleaner:
     def __init__(self) -> None:
-        self.notes: list[str] = []
         self._writer = CanonicalWriter()
-        self._cutting: str | None = None
-        self._cut_depth = 0
-        self._cut_characters = 0
+        self._cut: CutElement | None = None
+        self._shown = self._hidden = self._lost = 0
+        self._unclosed: dict[str, None] = {}
 
     def text(self, text: str) -> None:
-        if self._cutting:
-            self._cut_characters += len(text.strip())
+        if self._cut:
+            self._cut.characters += len(text.strip())
         else:
+            self._shown += len(text.strip())
             self._writer.text(_INVISIBLE.sub("", text))
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if self._cutting:
-            self._cut_depth += name == self._cutting
-        elif name in _VOID:
+    def start(self, name: str, attributes: Mapping[str, str], self_closing: bool) -> None:
+        if self._cut:
+            if not self._cut.ended_by_start(name):
+                return
+            self._end_cut()
+        if name in _VOID:
             self._void(name, attributes)
-        elif name in _CUT or (name not in ("html", "body") and _hidden(attributes)):
-            if name not in RAW_TEXT:
-                self._cutting, self._cut_depth, self._cut_characters = name, 1, 0
+        elif name in CUT - PREFORMATTED or hidden(name, attributes):
+            # <h3><button> is how accordions are written (w3.org/WAI/ARIA/apg/patterns/accordion): it is the heading.
+            accordion = name == "button" and self._writer.in_heading and not hidden(name, attributes)
+            if name not in RAW_TEXT and not (self_closing and name in CUT) and not accordion:
+                self._cut = CutElement(name)
         elif name in _INLINE:
             self._inline(name, attributes)
-        elif name in BLOCKS or name in _SEPARATING or ("-" in name and not self._writer.in_text_block):
+        elif name in BLOCKS | _SEPARATING | PREFORMATTED or ("-" in name and not self._writer.in_text_block):
             self._block(name, attributes)
 
     def end(self, name: str) -> None:
-        if self._cutting:
-            self._cut_depth -= name == self._cutting
-            if self._cut_depth == 0:
-                self._cutting = None
-        elif name == "a":
+        if self._cut:
+            if not self._cut.ended_by_end(name, self._writer.inside):
+                return
+            own = name == self._cut.name
+            if not own and not self._cut.may_stay_open:
+                self.never_closed(self._cut.name, self._cut.characters)
+            self._end_cut()
+            if own:
+                return
+        if name == "a":
             self._writer.drop_inline("a", _PERMALINK_TEXTS)
         elif name in _INLINE:
             self._writer.close_inline(_INLINE[name])
         else:
             self._writer.close_block(name)
 
+    def never_closed(self, element: str, characters: int) -> None:
+        """Characters were not read for want of an end tag."""
+        if characters:
+            self._lost += characters
+            if len(self._unclosed) <= _NAMED:
+                self._unclosed[element] = None
+
     def finish(self) -> Cleaned:
-        if self._cutting and self._cut_characters:
-            self.notes.append(
-                f"<{self._cutting}> is never closed: {self._cut_characters} characters after it were not read"
-            )
+        if self._cut:
+            self.never_closed(self._cut.name, self._cut.characters)
         html = self._writer.finish()
+        notes: list[str] = []
+        if self._lost:
+            names = [f"<{name}>" for name in self._unclosed]
+            listed = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+            notes.append(f"{listed} is never closed: {self._lost} characters after it were not read")
+        if self._hidden > self._shown:
+            notes.append(f"{self._hidden} characters marked as hidden were not read; {self._shown} are shown")
         if self._writer.too_deep:
-            self.notes.append(
-                f"blocks nest deeper than {MAX_DEPTH}: the inner ones were dissolved, their text was kept"
-            )
-        return Cleaned(html, tuple(self.notes))
+            notes.append(f"blocks nest deeper than {MAX_DEPTH}: the inner ones were dissolved, their text was kept")
+        return Cleaned(html, tuple(notes))
+
+    def _end_cut(self) -> None:
+        if self._cut and self._cut.name not in CUT:
+            self._hidden += self._cut.characters
+        self._cut = None
 
     def _void(self, name: str, attributes: Mapping[str, str]) -> None:
-        if _hidden(attributes):
+        if hidden(name, attributes):
             return
         if name == "br":
             self._writer.line_break()
@@ -141,6 +163,8 @@ class _Cleaner:
 
     def _block(self, name: str, attributes: Mapping[str, str]) -> None:
         tag: str | None = name if name in BLOCKS else _ROLES.get(attributes.get("role", "").lower())
+        if name in PREFORMATTED:
+            tag = "pre"
         inside_content = self._writer.inside("main") or self._writer.inside("article") or self._writer.inside("section")
         if tag == "header" and inside_content:
             tag = None
@@ -151,17 +175,6 @@ class _Cleaner:
             start=int(start) if name == "ol" and start.isascii() and start.isdigit() else 1,
             language=_language(attributes),
         )
-
-
-def _hidden(attributes: Mapping[str, str]) -> bool:
-    if not attributes:
-        return False
-    return (
-        "hidden" in attributes
-        or attributes.get("aria-hidden", "").lower() == "true"
-        or _HIDDEN_STYLE.search(attributes.get("style", "")) is not None
-        or _LINE_NUMBERS.search(attributes.get("class", "")) is not None
-    )
 
 
 def _language(attributes: Mapping[str, str]) -> str | None:

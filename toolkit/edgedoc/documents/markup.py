@@ -2,8 +2,9 @@
 
 A tree is what makes hostile pages expensive or lossy: libxml2 drops everything below 255 levels without a word, lexbor
 needs gigabytes for 60 KB of unclosed formatting elements, html.parser of Python 3.11 is quadratic on unclosed comments.
-The rules are those of the WHATWG tokenizer (html.spec.whatwg.org, 13.2.5) reduced to what text extraction needs, with one
-deliberate difference: a comment, quote or tag that is never closed does not swallow the rest of the page.
+The rules are those of the WHATWG tokenizer (html.spec.whatwg.org, 13.2.5) reduced to what text extraction needs, with
+two deliberate differences that keep text: a comment, quote or tag that is never closed does not swallow the rest of the
+page, and `<script/>` is empty, as its author meant it.
 """
 
 import re
@@ -11,13 +12,15 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NamedTuple
 
-RAW_TEXT = frozenset(
-    {"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext"}
-)
+PREFORMATTED = frozenset({"xmp", "plaintext"})
+"""Raw text that is shown: the ancestors of <pre>."""
+RAW_TEXT = PREFORMATTED | {"script", "style", "title", "textarea", "iframe", "noembed", "noframes", "noscript"}
+"""Elements in which `<` starts no tag."""
 
 _MARKUP = re.compile(r"<(?:(?P<close>/?)(?P<name>[a-zA-Z][^\s/>\x00]*)|(?P<comment>!--)|(?P<bogus>[!?/]))")
 _ATTRIBUTE = re.compile(r"""[\s/]*+([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?""")
 _TAG_END = re.compile(r"[\s/]*+>?")
+_COMMENT_END = re.compile(r"--!?>")
 
 
 class Start(NamedTuple):
@@ -25,6 +28,7 @@ class Start(NamedTuple):
 
     name: str
     attributes: dict[str, str]
+    self_closing: bool = False
 
 
 class End(NamedTuple):
@@ -50,7 +54,7 @@ Event = Start | End | Text | Lost
 
 
 def events(html: str) -> Iterator[Event]:
-    """Yield the events of `html` in order. Contents of raw-text elements (script, style, title ...) are not reported."""
+    """Yield the events of `html` in order. Of raw text (script, style ...) only what is PREFORMATTED is reported."""
     position, length = 0, len(html)
     unclosed: set[str] = set()
     while position < length:
@@ -69,20 +73,24 @@ def events(html: str) -> Iterator[Event]:
             position = _after(html, ">", match.end(), unclosed)
         else:
             name = match["name"].lower()
-            attributes, position = _attributes(html, match.end())
+            attributes, self_closing, position = _attributes(html, match.end())
             if html[position - 1] != ">":
-                yield Text(html[match.start() :])
+                yield Text(unescape(html[match.start() :]))
                 return
-            yield Start(name, attributes)
-            if name in RAW_TEXT:
+            yield Start(name, attributes, self_closing)
+            if name in RAW_TEXT and not self_closing:
                 end = _raw_text_end(html, name, position, unclosed)
-                if end is None:
+                if name in PREFORMATTED:
+                    yield Text(html[position:end])
+                elif end is None:
                     yield Lost(name, length - position)
+                if end is None:
                     return
                 position = end
 
 
-def _attributes(html: str, position: int) -> tuple[dict[str, str], int]:
+def _attributes(html: str, position: int) -> tuple[dict[str, str], bool, int]:
+    """Attributes, whether the tag closes itself, and the position behind it."""
     found: dict[str, str] = {}
     while match := _ATTRIBUTE.match(html, position):
         position = match.end()
@@ -90,11 +98,11 @@ def _attributes(html: str, position: int) -> tuple[dict[str, str], int]:
         if name not in found:
             found[name] = unescape(match[2] or match[3] or match[4] or "")
     end = _TAG_END.match(html, position)
-    return found, end.end() if end else position
+    return (found, end[0].endswith("/>"), end.end()) if end else (found, False, position)
 
 
 def _after(html: str, mark: str, position: int, unclosed: set[str]) -> int:
-    """Position behind the next `mark`, or `position` itself where there is none. A miss is remembered: it costs a scan."""
+    """Position behind the next `mark`; `position` where there is none. A miss is remembered: it costs a scan."""
     found = -1 if mark in unclosed else html.find(mark, position)
     if found < 0:
         unclosed.add(mark)
@@ -105,14 +113,19 @@ def _after(html: str, mark: str, position: int, unclosed: set[str]) -> int:
 def _after_comment(html: str, position: int, unclosed: set[str]) -> int:
     if html.startswith(">", position) or html.startswith("->", position):
         return html.index(">", position) + 1
-    end = _after(html, "-->", position, unclosed)
-    return end if end > position else _after(html, ">", position, unclosed)
+    end = None if "-->" in unclosed else _COMMENT_END.search(html, position)
+    if end is None:
+        unclosed.add("-->")
+        return _after(html, ">", position, unclosed)
+    return end.end()
 
 
 def _raw_text_end(html: str, name: str, position: int, unclosed: set[str]) -> int | None:
+    """Where the end tag of raw-text element `name` starts, or None."""
     closing = f"</{name}"
-    match = None if closing in unclosed else re.compile(closing + r"[^>]*+>?", re.IGNORECASE).search(html, position)
-    if match is None:
-        unclosed.add(closing)
-        return None
-    return match.end()
+    if closing not in unclosed and (
+        match := re.compile(closing + r"(?![^\s/>])", re.IGNORECASE).search(html, position)
+    ):
+        return match.start()
+    unclosed.add(closing)
+    return None

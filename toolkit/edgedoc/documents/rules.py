@@ -1,7 +1,7 @@
 """The deterministic converter: canonical HTML to Markdown by rules, through html-to-markdown (MIT). Knows no model.
 
-It is the teacher of the bundled reader, the text that stands in for a window the model failed on, and the yardstick for
-what a window holds. Page furniture (nav, header, footer, aside) is left out, as Readability leaves it out for reader-lm.
+It is the teacher of the bundled reader, the text that stands in for a window the model failed on, and the yardstick
+for what a window holds. Page furniture (nav, header, footer, aside) is left out, as Readability does for reader-lm.
 """
 
 from functools import cache
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def convert(html: str) -> str:
-    """Markdown (ATX headings, `-` bullets, fenced code, compact pipe tables) of canonical HTML; "" for furniture only."""
+    """Markdown of canonical HTML (ATX headings, `-` bullets, fenced code, compact tables); "" for furniture only."""
     import html_to_markdown
 
-    return html_to_markdown.convert(html, _options()).content.strip()
+    markdown: str = html_to_markdown.convert(html, _options()).content
+    return markdown.strip()
 
 
 @cache

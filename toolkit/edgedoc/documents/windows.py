@@ -1,9 +1,9 @@
 """Cuts canonical HTML into windows a model can read in one go, and says how their Markdown joins again. Knows no model.
 
-Input is what `clean` returns: a line that starts with `<` and a letter starts a block. A window is made of whole blocks
-wherever one fits; it is self-contained HTML (its list or table is reopened, with the item number or the header row), and
-carries what a joiner needs: the text between it and its predecessor, and the prefix of the containers it was cut out of.
-Every character of text is in exactly one window.
+Input is what `clean` returns: a line that starts with `<` and a letter starts a block. A window is made of whole
+blocks wherever one fits; it is self-contained HTML (its list or table is reopened, with the item number or the header
+row), and carries what a joiner needs: what stood between it and its predecessor, and the prefix of the containers it
+was cut out of. Every word of text is in exactly one window, header rows that are repeated excepted.
 """
 
 import re
@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from edgedoc.documents.pieces import code_pieces, row_pieces, text_pieces
+
 _BLOCK_START = re.compile(r"^(?=<[a-z])", re.MULTILINE)
 _BLOCK_TAG = re.compile(r"<(/?)(p|ul|ol|li|blockquote|pre|table|tr|td|th|h[1-6]|nav|header|footer|aside)( [^>]*)?>")
-_ANY_TAG = re.compile(r"<[^>]*>")
 _REOPENED = frozenset({"nav", "header", "footer", "aside"})
 _HEADER_ROW = re.compile(r"<tr>(?:<th>.*?</th>)+</tr>", re.DOTALL)
 
@@ -32,14 +33,15 @@ class Join(StrEnum):
 class Window:
     """Self-contained canonical HTML of consecutive blocks.
 
-    `prefix` starts every line of its Markdown (the quotes and list items it lies in); `repeats_header` says that its table
-    starts with a copy of the header row.
+    `prefix` starts every line of its Markdown (the quotes and list items it lies in); `repeats_header` says that its
+    table starts with a copy of the header row; `glue` is what a cut in a block fell on: a space, line ends, nothing.
     """
 
     html: str
     join: Join = Join.BLOCK
     prefix: str = ""
     repeats_header: bool = False
+    glue: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,23 @@ class _Unit:
     html: str
     context: tuple[_Open, ...]
     join: Join = Join.BLOCK
+    glue: str = ""
 
 
 def windows(html: str, budget: int, count: Callable[[str], int]) -> list[Window]:
     """Cut canonical `html` into windows of at most `budget` tokens as `count` counts them.
 
-    Cuts at the shallowest block boundary in the second half of a full window; a block that is alone larger than the budget
-    is cut at lines (code), rows, or words. Returns [] for a page without text.
+    Cuts at the shallowest block boundary in the second half of a full window; a block that is alone larger than the
+    budget is cut by `pieces`. Reopened containers, line ends between blocks, and a repeated header row of at most half
+    the budget come on top. Returns [] for a page without text.
     """
     groups: list[list[_Unit]] = []
     group: list[_Unit] = []
     sizes: list[int] = []
     for unit in _units(html, budget, count):
         size = count(unit.html)
-        if group and (unit.join in (Join.WORD, Join.CODE) or not _covers(group[0].context, unit.context)):
+        apart = unit.join in (Join.WORD, Join.CODE) or (group and group[0].join is Join.WORD)
+        if group and (apart or not _covers(group[0].context, unit.context)):
             groups.append(group)
             group, sizes = [], []
         elif group and sum(sizes) + size > budget:
@@ -86,7 +91,8 @@ def windows(html: str, budget: int, count: Callable[[str], int]) -> list[Window]
 
 def join_markdown(windows: list[Window], parts: list[str]) -> str:
     """Join the Markdown of each window, in order, into that of the page. Empty parts leave no trace."""
-    joined = ""
+    joined: list[str] = []
+    opener = 0  # index in `joined` of the part that opened the last code block
     for window, part in zip(windows, parts, strict=True):
         part = part.strip("\n")
         if window.join is Join.ROW:
@@ -95,15 +101,36 @@ def join_markdown(windows: list[Window], parts: list[str]) -> str:
             continue
         if window.prefix:
             part = "\n".join((window.prefix + line).rstrip() for line in part.split("\n"))
-        if not joined:
-            joined = part
-        elif window.join is Join.CODE and joined.endswith("\n```") and part.startswith("```"):
-            joined = joined[:-4] + part[part.index("\n") :] if "\n" in part else joined
-        elif window.join is Join.WORD:
-            joined += " " + part.lstrip()
-        else:
-            joined += ("\n" if window.join in (Join.ITEM, Join.ROW) else "\n\n") + part
-    return joined
+        if joined and window.join is Join.WORD:
+            joined.append(window.glue + part.removeprefix(window.prefix).lstrip())
+        elif not (joined and window.join is Join.CODE and _continue_code(joined, opener, part, window)):
+            joined.append((_between(window) if joined else "") + part)
+            opener = len(joined) - 1
+    return "".join(joined)
+
+
+def _between(window: Window) -> str:
+    quotes = window.prefix.rfind(">") + 1
+    return "\n" if window.join in (Join.ITEM, Join.ROW) else f"\n{window.prefix[:quotes]}\n"
+
+
+def _continue_code(joined: list[str], opener: int, part: str, window: Window) -> bool:
+    """Append `part` to the fenced code that `joined` ends with, inside its fence; False where there is no such code."""
+    indent = re.escape(window.prefix)
+    end = re.search(rf"\n{indent}(`{{3,}})$", joined[-1])
+    start = re.match(rf"{indent}(`{{3,}})[^\n]*\n", part)
+    if end is None or start is None:
+        return False
+    # A fence is longer than any run of backticks in its code, so the parts may disagree.
+    old, new = end[1], start[1]
+    joined[-1] = joined[-1][: end.start()].rstrip("\n")
+    if len(new) > len(old):
+        before, _, after = joined[opener].rpartition(old)
+        joined[opener] = before + new + after
+    code = part[start.end() :].lstrip("\n")
+    code = re.sub(rf"^({indent}){new}$", rf"\g<1>{max(old, new)}", code, count=1, flags=re.MULTILINE)
+    joined.append(window.glue + (code if window.glue.endswith("\n") else code.removeprefix(window.prefix)))
+    return True
 
 
 def _without_header(part: str, repeated: bool) -> str:
@@ -136,10 +163,28 @@ def _units(html: str, budget: int, count: Callable[[str], int]) -> Iterator[_Uni
             continue
         unit = _Unit(text.rstrip("\n"), tuple(stack), _continues(stack))
         _advance(stack, text)
+        if stack and stack[-1].header and stack[-1].number == 2 and count(stack[-1].header) * 2 > budget:
+            stack[-1] = replace(stack[-1], header="")
         if count(unit.html) <= budget:
             yield unit
         else:
             yield from _split(unit, budget, count)
+
+
+def _split(unit: _Unit, budget: int, count: Callable[[str], int]) -> Iterator[_Unit]:
+    """The pieces of a unit over the budget."""
+    inner = list(unit.context)
+    if unit.html.startswith("<tr>"):
+        pieces, join = row_pieces(unit.html, budget, count), Join.ROW
+        # The pieces of a header row are rows like others, each without the header.
+        inner[-1] = replace(inner[-1], number=max(2, inner[-1].number))
+    elif unit.html.startswith("<pre>"):
+        pieces, join = code_pieces(unit.html, budget, count), Join.CODE
+    else:
+        pieces, join = text_pieces(unit.html, budget, count), Join.WORD
+        _advance(inner, unit.html[: unit.html.index(">") + 1])
+    for index, piece in enumerate(pieces):
+        yield replace(unit, html=piece.html) if index == 0 else _Unit(piece.html, tuple(inner), join, piece.glue)
 
 
 def _continues(stack: list[_Open]) -> Join:
@@ -184,7 +229,7 @@ def _window(group: list[_Unit]) -> Window:
             header = block.header if block.number > 1 else ""
             reopened += "<table>\n" + (header + "\n" if header else "")
     html = _balanced(reopened + "\n".join(unit.html for unit in group))
-    return Window(html=html, join=first.join, prefix=prefix, repeats_header=bool(header))
+    return Window(html=html, join=first.join, prefix=prefix, repeats_header=bool(header), glue=first.glue)
 
 
 def _balanced(html: str) -> str:
@@ -204,54 +249,3 @@ def _balanced(html: str) -> str:
 
     html = _BLOCK_TAG.sub(keep, html)
     return html + "".join("</code></pre>" if tag == "pre" else f"</{tag}>" for tag in reversed(stack))
-
-
-def _split(unit: _Unit, budget: int, count: Callable[[str], int]) -> Iterator[_Unit]:
-    """A block over the budget as several of the same kind: code at lines, everything else at words."""
-    opening = re.match(r"(?:<[a-z][^>]*>)", unit.html)
-    start = opening[0] if opening else ""
-    end = re.search(r"(?:</[a-z0-9]+>)*$", unit.html)
-    closing = end[0] if end else ""
-    body = unit.html[len(start) : len(unit.html) - len(closing)]
-    code = start == "<pre>"
-    if code:
-        inner = re.match(r"<code[^>]*>", body)
-        start += inner[0] if inner else ""
-        body = body[len(start) - len("<pre>") :]
-    room = max(16, budget - count(start) - 8)
-    pieces = list(_pieces(body, room, count, "\n" if code else " "))
-    for index, piece in enumerate(pieces):
-        last = index == len(pieces) - 1
-        text = start + (piece if code else _plain_unless_balanced(piece)) + (closing if last else "")
-        html = text if last else _balanced(text)
-        yield _Unit(html, unit.context, unit.join if index == 0 else Join.CODE if code else Join.WORD)
-
-
-def _pieces(text: str, room: int, count: Callable[[str], int], separator: str) -> Iterator[str]:
-    """Cut `text` at separators outside tags into pieces of at most `room` tokens; a word over that is cut anywhere."""
-    # A token is rarely longer than 16 characters; counting more than that at a time would make long blocks quadratic.
-    while len(text) > room * 16 or count(text) > room:
-        low, high = 1, min(len(text), room * 16)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if count(text[:middle]) <= room else (low, middle - 1)
-        cut = text.rfind(separator, 1, low + 1)
-        cut = cut if cut > 0 else low
-        inside = text.rfind("<", 0, cut)
-        if inside > 0 and text.find(">", inside, cut) < 0 and separator == " ":
-            cut = inside
-        yield text[:cut]
-        text = text[cut:].removeprefix(separator)
-    if text:
-        yield text
-
-
-def _plain_unless_balanced(piece: str) -> str:
-    """A piece whose inline tags are cut apart keeps its text and loses them."""
-    stack: list[str] = []
-    for match in re.finditer(r"<(/?)(a|strong|em|del|code)\b[^>]*>", piece):
-        if not match[1]:
-            stack.append(match[2])
-        elif not stack or stack.pop() != match[2]:
-            return _ANY_TAG.sub("", piece)
-    return _ANY_TAG.sub("", piece) if stack else piece

@@ -1,12 +1,12 @@
 """HTML to Markdown with a model, window by window, every window checked. Knows no file format and no command line.
 
-A small model may loop, stop early, skip text or invent some. Each window's answer is held against the window's own text
-and against what the deterministic converter makes of it; what is wrong is flagged, and the converter's Markdown stands
-in unless the caller refuses. Sources of the failure modes: ollama#6875 (invention), ollama#7732 (dropped items).
+A small model may loop, stop early, skip text or invent some. Each window's answer is judged against the window and
+against what the deterministic converter makes of it; what is wrong is flagged, and the converter's Markdown stands in
+unless the caller refuses.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,27 +19,16 @@ from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.documents import rules
 from edgedoc.documents.charset import decode
 from edgedoc.documents.clean import clean
-from edgedoc.documents.coverage import share_found, words
 from edgedoc.documents.windows import Window, join_markdown, windows
 from edgedoc.engines import load
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Recipe, Task
+from edgedoc.tasks.checking import NOTABLE, Flag, judge
 from edgedoc.tokens import Prompt, Tokenizer
 
-KEPT_ENOUGH = 0.5
-"""Least share of the converter's words a window's answer must hold: below it, most of the text is gone."""
-MADE_UP_ENOUGH = 0.5
-"""Least share of an answer's words that must stand in the window: below it, most of the answer is invented."""
-
-
-class Flag(StrEnum):
-    """What is wrong with a window's answer."""
-
-    LOOPED = "looped"
-    CUT_OFF = "cut off"
-    DROPPED = "dropped text"
-    INVENTED = "invented text"
+SMALLEST_WINDOW = 128
+"""Document tokens. Below it nearly every block is cut, and the model sees no context: memory that short is refused."""
 
 
 class Fallback(StrEnum):
@@ -88,15 +77,20 @@ class Conversion:
         return sum(window.fallback for window in self.windows)
 
     def remarks(self) -> list[str]:
-        """What a user should be told: notes of the cleaning, and every window whose answer was not what it should be."""
+        """What a user should be told: notes of the cleaning, and windows whose answer is not as it should be."""
         lines = list(self.notes)
         for number, window in enumerate(self.windows, 1):
+            place = f"window {number} of {len(self.windows)}"
             if window.flags:
                 outcome = "rules stand in" if window.fallback else "kept as it is"
-                lines.append(f"window {number} of {len(self.windows)} {' and '.join(window.flags)}; {outcome}")
+                lines.append(f"{place} {', '.join(window.flags)}; {outcome}")
+            elif min(window.kept, window.found) < NOTABLE:
+                lines.append(
+                    f"{place} has {window.kept:.0%} of the expected words; {window.found:.0%} of its own are the page's"
+                )
         return lines
 
-    def to_json(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """Plain data: every field, flagged windows and fallbacks counted."""
         return {**asdict(self), "flagged": self.flagged, "fallbacks": self.fallbacks}
 
@@ -108,16 +102,14 @@ class Reader:
         self, recipe: Recipe, tokenizer: Tokenizer, engine: Engine, *, fallback: Fallback = Fallback.RULES
     ) -> None:
         """Raises UsageError when the recipe is not a reader's, ArtifactError when recipe and tokenizer disagree."""
-        if recipe.task is not Task.READER:
-            raise UsageError(
-                f"{recipe.name} is a {recipe.task} model; converting HTML needs a reader. See: edgedoc models"
-            )
+        _require_reader(recipe)
         self.recipe = recipe
         self.fallback = fallback
         self.tokenizer = tokenizer
         self._prompt = Prompt(recipe, tokenizer)
         self.engine = engine
         self._budget = _window_budget(recipe, self._prompt.overhead, engine.context_length)
+        self._full_budget = _window_budget(recipe, self._prompt.overhead, recipe.context)
 
     @classmethod
     def open(
@@ -128,36 +120,58 @@ class Reader:
         threads: int | None = None,
         memory_limit: int | None = None,
     ) -> "Reader":
-        """Load an artifact folder. Raises what `Artifact.open` and the engine's loading raise; `memory_limit` in bytes."""
+        """Load an artifact folder; short of memory (`memory_limit`, bytes), the windows get smaller.
+
+        Raises what `Artifact.open`, the engine's `load` and the constructor raise.
+        """
         artifact = Artifact.open(path)
         recipe, tokenizer = artifact.recipe, Tokenizer.from_file(artifact.tokenizer_path)
-        context = context_needed(recipe, Prompt(recipe, tokenizer).overhead)
-        engine = load(artifact, context_length=context, threads=threads, memory_limit=memory_limit)
+        _require_reader(recipe)
+        overhead = Prompt(recipe, tokenizer).overhead
+        engine = load(
+            artifact,
+            context_length=context_needed(recipe, overhead, recipe.window),
+            minimum_context=context_needed(recipe, overhead, min(SMALLEST_WINDOW, recipe.window)),
+            threads=threads,
+            memory_limit=memory_limit,
+        )
         return cls(recipe, tokenizer, engine, fallback=fallback)
 
-    def convert(self, data: bytes | str) -> Conversion:
-        """Convert one page. Raises DocumentError for input that is no text, EngineError when the runtime fails."""
+    def convert(self, data: bytes | str, *, progress: Callable[[int, int], None] | None = None) -> Conversion:
+        """Convert one page; `progress` is told the windows done and their number, (0, n) first.
+
+        Raises DocumentError for input that is no text, EngineError when the runtime fails.
+        """
         started = time.perf_counter()
         decoded = decode(_bytes(data))
         cleaned = clean(decoded.text)
         parts = windows(cleaned.html, self._budget, self.tokenizer.count)
-        results = tuple(self._read(window) for window in parts)
-        notes = (
-            *((decoded.note,) if decoded.note else ()),
-            *cleaned.notes,
-            *(() if parts else ("the page has no text",)),
-        )
+        results = []
+        for done, window in enumerate(parts):
+            if progress is not None:
+                progress(done, len(parts))
+            results.append(self._read(window))
+        if progress is not None:
+            progress(len(parts), len(parts))
         markdown = join_markdown(parts, [result.markdown for result in results])
+        # What is furniture is for the model to say, so an empty answer is told, not refused.
+        empty = "the page has no text" if not parts else "nothing but page furniture was found" if not markdown else ""
+        narrow = (
+            f"windows of {self._budget} tokens instead of {self._full_budget}, for want of memory"
+            if self._budget < self._full_budget and len(parts) > 1
+            else ""
+        )
+        notes = (decoded.note, *cleaned.notes, empty, narrow)
         return Conversion(
             markdown=markdown + "\n" if markdown else "",
             charset=decoded.charset,
-            notes=notes,
-            windows=results,
+            notes=tuple(note for note in notes if note),
+            windows=tuple(results),
             seconds=time.perf_counter() - started,
         )
 
     def answers(self, data: bytes | str) -> Iterator[tuple[list[int], tuple[int, ...]]]:
-        """Prompt and the model's own answer of every window, as token ids, unchecked: for measuring engines on real input."""
+        """Prompt and the model's own answer of every window, as token ids, unchecked: real input for measuring."""
         for window in windows(clean(decode(_bytes(data)).text).html, self._budget, self.tokenizer.count):
             prompt = self._prompt.render(window.html)
             yield prompt, self._generate(prompt, self.tokenizer.count(window.html)).tokens
@@ -180,10 +194,8 @@ class Reader:
         generation = self._generate(prompt, document_tokens)
         answer = self.tokenizer.decode(generation.tokens).strip()
         expected = rules.convert(window.html)
-        held = words(answer)
-        kept, found = share_found(words(expected), held), share_found(held, words(window.html))
-        flags = _flags(generation, kept, found)
-        stand_in = bool(flags) and self.fallback is Fallback.RULES
+        verdict = judge(answer, html=window.html, expected=expected, finish=generation.finish)
+        stand_in = bool(verdict.flags) and self.fallback is Fallback.RULES
         return WindowResult(
             markdown=expected if stand_in else answer,
             document_tokens=document_tokens,
@@ -191,9 +203,9 @@ class Reader:
             output_tokens=len(generation.tokens),
             steps=generation.steps,
             finish=generation.finish,
-            kept=kept,
-            found=found,
-            flags=flags,
+            kept=verdict.kept,
+            found=verdict.found,
+            flags=verdict.flags,
             fallback=stand_in,
             prefill_seconds=generation.prefill_seconds,
             decode_seconds=generation.decode_seconds,
@@ -211,36 +223,29 @@ class Reader:
         )
 
 
-def context_needed(recipe: Recipe, overhead: int) -> int:
-    """Positions of the largest window with its prompt and output budget; never more than the model was trained on."""
-    return min(recipe.context, overhead + recipe.window + recipe.decoding.budget(recipe.window))
+def context_needed(recipe: Recipe, overhead: int, window: int) -> int:
+    """Positions of a window with its prompt and output budget; never more than the model was trained on."""
+    return min(recipe.context, overhead + window + recipe.decoding.budget(window))
+
+
+def _require_reader(recipe: Recipe) -> None:
+    if recipe.task is not Task.READER:
+        raise UsageError(f"{recipe.name} is a {recipe.task} model; converting HTML needs a reader. See: edgedoc models")
 
 
 def _window_budget(recipe: Recipe, overhead: int, context: int) -> int:
     """Document tokens a window may hold so that its whole output budget fits the context as well."""
-    low, high = 1, recipe.window
+    available = min(context, recipe.context)
+    low, high = 0, recipe.window
     while low < high:
         middle = (low + high + 1) // 2
-        fits = overhead + middle + recipe.decoding.budget(middle) <= min(context, recipe.context)
+        fits = overhead + middle + recipe.decoding.budget(middle) <= available
         low, high = (middle, high) if fits else (low, middle - 1)
-    if low < 32:
+    if low < min(SMALLEST_WINDOW, recipe.window):
         raise UsageError(
-            f"A context of {context} tokens leaves no room for a window. Allow more memory or a longer context."
+            f"A context of {available} tokens leaves no room for a window. Allow more memory or a longer context."
         )
     return low
-
-
-def _flags(generation: Generation, kept: float, found: float) -> tuple[Flag, ...]:
-    flags = []
-    if generation.finish is FinishReason.LOOP:
-        flags.append(Flag.LOOPED)
-    if generation.finish in (FinishReason.LENGTH, FinishReason.CONTEXT):
-        flags.append(Flag.CUT_OFF)
-    if kept < KEPT_ENOUGH:
-        flags.append(Flag.DROPPED)
-    if found < MADE_UP_ENOUGH:
-        flags.append(Flag.INVENTED)
-    return tuple(flags)
 
 
 def _bytes(data: bytes | str) -> bytes:

@@ -1,0 +1,130 @@
+"""The bundled model against itself zero-padded into reader-lm-0.5b's exact shapes: the same tokens, at the real cost.
+
+    python -m edgedoc_bench.widen_bench [--presets bf16 int8 int4] [--threads N]
+
+In bf16 the wide artifact must give token for token what the nano one gives: that checks writer, engine and loop at true
+shapes end to end. The quantised rows say what documents cost at the real size; their agreement is with the wide bf16.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from edgedoc.artifact import Artifact
+from edgedoc.catalogue import align
+from edgedoc.tasks.reader import Fallback, Reader
+from edgedoc_bench.fidelity import sample_pages
+from edgedoc_bench.machine import Machine, describe
+from edgedoc_bench.spread import Spread
+from edgedoc_export.build import export
+from edgedoc_export.checkpoint import Checkpoint
+from edgedoc_export.random_weights import READER_LM_05B
+from edgedoc_export.sources import find_source
+from edgedoc_export.widen import widen
+
+RESULTS = Path(__file__).parents[1] / "results"
+MODEL = "nano-reader"
+
+
+def read(artifact: Path, threads: int | None) -> dict[str, object]:
+    """Tokens of every window of the sample pages, and what they cost."""
+    with Reader.open(artifact, fallback=Fallback.NONE, threads=threads) as reader:
+        started = perf_counter()
+        answers = [answer for page in sample_pages() for _, answer in reader.answers(page)]
+        seconds = perf_counter() - started
+        windows = [window for page in sample_pages() for window in reader.convert(page).windows]
+    return {
+        "answers": answers,
+        "seconds_per_page": seconds / len(sample_pages()),
+        "prefill": asdict(Spread.of([w.prompt_tokens / w.prefill_seconds for w in windows])),
+        "decode": asdict(Spread.of([(w.steps - 1) / w.decode_seconds for w in windows if w.steps > 1])),
+        "bytes": Artifact.open(artifact).model_path.stat().st_size,
+        "bits_per_weight": Artifact.open(artifact).manifest.bits_per_weight,
+    }
+
+
+def main() -> None:
+    """Widen, export, read, compare; write widen-bench.json and widen-bench.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--presets", nargs="*", default=["bf16", "int8", "int4"])
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    machine = describe()
+    rows: dict[str, dict[str, object]] = {}
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        nano = find_source(MODEL).folder
+        wide = widen(Checkpoint.open(nano), READER_LM_05B, folder / "wide", dtype="BF16", filler=0)
+        rows["nano bf16"] = read(export(MODEL, preset="bf16", out=folder / "nano"), options.threads)
+        for preset in options.presets:
+            artifact = export(wide, preset=preset, out=folder / preset, recipe=MODEL)
+            rows[f"wide {preset}"] = read(artifact, options.threads)
+    reference = rows["nano bf16"]["answers"]
+    for row in rows.values():
+        row["same_as_nano"] = _same(reference, row.pop("answers"))
+    page = _page(machine, rows)
+    options.out.mkdir(parents=True, exist_ok=True)
+    result = {"machine": machine.as_dict(), "rows": rows}
+    (options.out / "widen-bench.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (options.out / "widen-bench.md").write_text(page, encoding="utf-8")
+    print(page)
+
+
+def _same(reference: object, answers: object) -> dict[str, int]:
+    """Windows with the same tokens throughout, and tokens before the first difference in each window, summed."""
+    assert isinstance(reference, list) and isinstance(answers, list)
+    agreed = [
+        next((i for i, (a, b) in enumerate(zip(wanted, got, strict=False)) if a != b), min(len(wanted), len(got)))
+        for wanted, got in zip(reference, answers, strict=True)
+    ]
+    return {
+        "windows": sum(wanted == got for wanted, got in zip(reference, answers, strict=True)),
+        "of_windows": len(reference),
+        "tokens_before_difference": sum(agreed),
+        "of_tokens": sum(map(len, reference)),
+    }
+
+
+def _page(machine: Machine, rows: dict[str, dict[str, object]]) -> str:
+    lines: list[tuple[str, ...]] = [
+        ("", "file MB", "bits/weight", "prefill tok/s", "decode tok/s", "s/page", "windows as nano", "tokens as nano"),
+    ]
+    for name, row in rows.items():
+        same, prefill, decode = row["same_as_nano"], row["prefill"], row["decode"]
+        assert isinstance(same, dict) and isinstance(prefill, dict) and isinstance(decode, dict)
+        lines.append(
+            (
+                name,
+                f"{int(str(row['bytes'])) / 1e6:.0f}",
+                f"{float(str(row['bits_per_weight'])):.2f}",
+                Spread(**prefill).text(0),
+                Spread(**decode).text(0),
+                f"{float(str(row['seconds_per_page'])):.1f}",
+                f"{same['windows']} of {same['of_windows']}",
+                f"{same['tokens_before_difference']} of {same['of_tokens']}",
+            )
+        )
+    busy = "\nThe machine was busy: the speeds say little, the tokens hold.\n" if machine.busy else ""
+    return "\n".join(
+        [
+            "# nano-reader at reader-lm-0.5b's shapes",
+            "",
+            "Zero-padded to 24 layers, hidden 896, vocabulary 151,936; the sample pages, no fallback; median over windows "
+            "(lowest-highest).",
+            busy,
+            "```",
+            align(lines, right=frozenset(range(1, 8))),
+            "```",
+            "",
+            machine.line(),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

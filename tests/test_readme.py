@@ -1,0 +1,41 @@
+"""The README shows what commands really print: its demo block is the committed result, rendered by the demo's own code.
+
+    edgedoc demo --json > bench/results/demo.json && python tests/test_readme.py      # refresh both
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgedoc_bench.demo import table
+
+ROOT = Path(__file__).parents[1]
+README, RESULT = ROOT / "README.md", ROOT / "bench" / "results" / "demo.json"
+BEGIN, END = "<!-- demo -->\n", "<!-- /demo -->"
+
+
+def render() -> str:
+    """The block between the markers."""
+    return "\n" + "\n".join(f"    {line}".rstrip() for line in table(json.loads(RESULT.read_text("utf-8"))).splitlines()) + "\n\n"
+
+
+def test_demo_block_is_the_committed_result() -> None:
+    """A figure in the README that no command printed would show here."""
+    if not README.exists():
+        pytest.skip("not a checkout")
+    shown = README.read_text("utf-8").split(BEGIN)[1].split(END)[0]
+    assert shown == render(), "refresh it: python tests/test_readme.py"
+
+
+def test_demo_result_is_a_measurement() -> None:
+    """All three precisions, on a named machine, with samples."""
+    result = json.loads(RESULT.read_text("utf-8"))
+    assert [row["preset"] for row in result["rows"]] == ["f32", "int8", "int4"]
+    assert result["machine"]["cpu"]
+    assert all(row["rounds"] >= 3 for row in result["rows"])
+
+
+if __name__ == "__main__":
+    before, rest = README.read_text("utf-8").split(BEGIN)
+    README.write_text(before + BEGIN + render() + END + rest.split(END)[1], "utf-8")
