@@ -1,6 +1,8 @@
 """Fixtures shared by several test files; what one file needs stays in that file."""
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,3 +158,23 @@ def tiny_artifacts(
         replace(recipe, context=1024, window=400, decoding=decoding).to_toml(), "utf-8"
     )
     return {preset: export(checkpoint, preset=preset, out=folder / preset, threads=1) for preset in ("f32", "int8")}
+
+
+@pytest.fixture
+def slowdown() -> Callable[[Callable[[int], object], int], float]:
+    """`slowdown(work, n)`: how many times the processor time of work(n) work(4 n) takes; 4 is linear, 16 quadratic."""
+
+    def measure(work: Callable[[int], object], size: int) -> float:
+        # The least of several: what disturbs a run only ever adds to it. A millisecond hides what cannot matter.
+        return _least(work, 4 * size) / max(_least(work, size), 0.001)
+
+    return measure
+
+
+def _least(work: Callable[[int], object], size: int) -> float:
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        work(size)
+        times.append(time.process_time() - started)
+    return min(times)

@@ -84,7 +84,14 @@ def _raising(error: BaseException) -> Callable[[], object]:
         ),
     ],
 )
-def test_how_a_run_ends(capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str) -> None:
+def test_how_a_run_ends(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr(console, "debug", False)
     assert console.run(_raising(error)) == code
     assert capsys.readouterr() == ("", said)
 

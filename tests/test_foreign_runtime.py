@@ -1,4 +1,4 @@
-"""The exported file in somebody else's hands: llama-cpp-python's own high-level class, which knows nothing of edgedoc."""
+"""The exported file in somebody else's hands: llama-cpp-python's high-level class, which knows nothing of edgedoc."""
 
 import importlib.resources
 from pathlib import Path
@@ -10,7 +10,8 @@ from edgedoc.documents.clean import clean
 from edgedoc.tasks.reader import Fallback, Reader
 from edgedoc_export.build import export
 
-PAGE = "<html><body><h1>Opening hours</h1><p>We open at <b>nine</b> and close at six.</p><ul><li>one</li><li>two</li></ul></body></html>"
+PAGE = """<html><body><h1>Opening hours</h1><p>We open at <b>nine</b> and close at six.</p>
+<ul><li>one</li><li>two</li></ul></body></html>"""
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The README shows what commands really print: its demo block is the committed result, rendered by the demo's own code.
 
-    edgedoc demo --json > bench/results/demo.json && python tests/test_readme.py      # refresh both
+edgedoc demo --json > bench/results/demo.json && python tests/test_readme.py      # refresh both
 """
 
 import json
@@ -17,7 +17,8 @@ BEGIN, END = "<!-- demo -->\n", "<!-- /demo -->"
 
 def render() -> str:
     """The block between the markers."""
-    return "\n" + "\n".join(f"    {line}".rstrip() for line in table(json.loads(RESULT.read_text("utf-8"))).splitlines()) + "\n\n"
+    lines = table(json.loads(RESULT.read_text("utf-8"))).splitlines()
+    return "\n" + "\n".join(f"    {line}".rstrip() for line in lines) + "\n\n"
 
 
 def test_demo_block_is_the_committed_result() -> None:

@@ -113,8 +113,8 @@ def _page(machine: Machine, rows: dict[str, dict[str, object]]) -> str:
         [
             "# nano-reader at reader-lm-0.5b's shapes",
             "",
-            "Zero-padded to 24 layers, hidden 896, vocabulary 151,936; the sample pages, no fallback; median over windows "
-            "(lowest-highest).",
+            "Zero-padded to 24 layers, hidden 896, vocabulary 151,936; the sample pages, no fallback; median over "
+            "windows (lowest-highest).",
             busy,
             "```",
             align(lines, right=frozenset(range(1, 8))),

@@ -54,7 +54,8 @@ def export(
 ) -> Path:
     """Make an artifact folder of `model` and return its path: `out`, or the recipe's place in the store.
 
-    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. `notice` is told, once, what the licence forbids.
+    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. `notice` is told, once, what the
+    licence forbids.
     Raises UsageError, MissingError, CheckpointError, EngineError or OutputError; then nothing is left behind at the
     destination.
     """

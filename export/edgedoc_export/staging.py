@@ -55,7 +55,7 @@ def _require_vacant(destination: Path, overwrite: bool) -> None:
     if not os.path.lexists(destination):
         return
     if not overwrite:
-        raise OutputError(f"{destination} exists already. Remove it, choose another place, or overwrite it with --overwrite.")
+        raise OutputError(f"{destination} exists already. Remove it, choose another place, or say --overwrite.")
     if destination.is_symlink() or not (destination / MANIFEST).is_file():
         raise OutputError(
             f"{destination} exists and is not an artifact, so it is not overwritten. Choose another place."

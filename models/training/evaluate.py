@@ -33,7 +33,7 @@ from edgedoc_bench.machine import describe
 from edgedoc_export.build import export
 
 HELD_OUT = (1 << 40) + 7_000_000
-SIZES = (300, 600, 1200, 2400)
+SIZES = (200, 400, 800, 1600)
 """Characters of a synthetic page; the largest needs more than one window."""
 
 
@@ -116,7 +116,8 @@ def card(result: dict[str, Any]) -> str:
             row = measured[key]
             similarity = f"{row['levenshtein_similarity_mean']:.4f} ({row['levenshtein_similarity_worst']:.3f})"
             lines.append(
-                f"| {preset} | {row['documents']} | {name} | {similarity} | {row['exact_share']:.1%} | {row['flagged_documents']} |"
+                f"| {preset} | {row['documents']} | {name} | {similarity} | {row['exact_share']:.1%} "
+                f"| {row['flagged_documents']} |"
             )
     real = result["docs_pages"]
     f1 = "\n".join(f"| {name} | {value:.3f} |" for name, value in real["token_f1"].items())
@@ -140,11 +141,13 @@ tags: [html-to-markdown, edgedoc, qwen2]
 
 # nano-reader
 
-A Qwen2 of {parameters} parameters (4 layers, hidden 256, vocabulary 2,048) that turns cleaned HTML into Markdown, in the prompt format of
-jinaai/reader-lm. Trained from scratch by [models/training](../../../training/README.md) on generated pages and on windows of permissively licensed
-documentation pages, to imitate a deterministic converter. Greedy decoding, no repetition penalty; windows of at most 640 tokens.
+A Qwen2 of {parameters} parameters (4 layers, hidden 256, vocabulary 2,048) that turns cleaned HTML into Markdown, in
+the prompt format of jinaai/reader-lm. Trained from scratch by [models/training](../../../training/README.md) on generated
+pages and on windows of permissively licensed documentation pages, to imitate a deterministic converter. Greedy
+decoding, no repetition penalty; windows of at most 640 tokens.
 
-It exists to try, test and demonstrate edgedoc without a download. On real pages the rules it imitates do better; see below.
+It exists to try, test and demonstrate edgedoc without a download. On real pages the rules it imitates do better; see
+below.
 
 ## Measured on unseen synthetic pages, against the converter it imitates
 
@@ -152,8 +155,9 @@ It exists to try, test and demonstrate edgedoc without a download. On real pages
 
 ## Measured on real documentation pages, against the authors' Markdown
 
-Token F1 (words, repeats counted), mean over {pages} pages (kind docs-page, none seen in training), f32. nano-reader read {windows} windows, of which
-{flagged} were flagged: "alone" keeps them as they are, "with fallback" lets the rules stand in, as `edgedoc convert` does.
+Token F1 (words, repeats counted), mean over {pages} pages (kind docs-page, none seen in training), f32. nano-reader
+read {windows} windows, of which {flagged} were flagged: "alone" keeps them as they are, "with fallback" lets the rules stand
+in, as `edgedoc convert` does.
 
 | | token F1 |
 |---|---|

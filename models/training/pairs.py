@@ -1,4 +1,4 @@
-"""Pairs of canonical HTML and Markdown, as token ids: synthetic ones without end, real ones from a file. Knows no network.
+"""Pairs of canonical HTML and Markdown, as token ids: synthetic without end, real ones from a file. Knows no network.
 
 Both go the way a document goes on the device: `clean`, `windows`; the answer is what `rules` says. A pair is drawn from
 its number alone, so a training run that was killed goes on with the very next one.
@@ -35,7 +35,7 @@ def synthetic(number: int, real_words: list[str], size: int, count: Callable[[st
 
 
 def words_of(path: Path, limit: int = 60_000) -> list[str]:
-    """Distinct words of the text of a JSON-lines file of pages, most frequent dropped into the same pot as rare ones."""
+    """Distinct words of the text of a JSON-lines file of pages; frequent and rare ones count the same."""
     found: dict[str, None] = {}
     with gzip.open(path, "rt") as lines:
         for line in lines:

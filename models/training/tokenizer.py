@@ -1,4 +1,4 @@
-"""Trains the nano tokenizer: byte-level BPE with Qwen2's own normaliser, splitting rules and control tokens. Knows no model.
+"""The nano tokenizer: byte-level BPE with Qwen2's normaliser, splitting rules and control tokens. Knows no model.
 
 Source of the rules: Qwen/Qwen2-0.5B-Instruct tokenizer.json; both runtimes recognise them as `qwen2`.
 """
@@ -12,10 +12,13 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-UNITS = r"""<[a-z]+| (?:href|src|alt|class)(?==)|</|="|">|://|]\(|\*\*|`+|-+|#+|~~|\p{L}+|\p{N}| +|[\r\n]+|[^\s\p{L}\p{N}]|\s"""
-"""What merges may not cross while they are learnt. Qwen2's rules leave a space or a bracket with the word after it, so that
-`>word`, ` word` and `[word` would be cut into different tokens, and copying from HTML to Markdown would mean spelling
-every word anew. Here a word is the same tokens wherever it stands."""
+UNITS = (
+    r"<[a-z]+| (?:href|src|alt|class)(?==)|</|=\"|\">|://|]\(|\*\*|`+|-+|#+|~~"
+    r"|\p{L}+|\p{N}| +|[\r\n]+|[^\s\p{L}\p{N}]|\s"
+)
+"""What merges may not cross while they are learnt. Qwen2's rules leave a space or a bracket with the word after it, so
+that `>word`, ` word` and `[word` would be cut into different tokens, and copying from HTML to Markdown would mean
+spelling every word anew. Here a word is the same tokens wherever it stands."""
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 VOCABULARY = 2048
 

@@ -1,7 +1,9 @@
-"""Trains nano-reader from scratch: `python models/training/train.py --data pages.jsonl.gz --out FOLDER`. Resumable, seeded.
+"""Trains nano-reader from scratch, resumable and seeded.
 
-Needs torch, which nothing else of edgedoc does. A run writes FOLDER/tokenizer.json, FOLDER/state.pt (to go on from) and, at
-every checkpoint, FOLDER/model.safetensors with config and tokenizer, which is a checkpoint `edgedoc export` reads.
+    python models/training/train.py --data pages.jsonl.gz --out FOLDER
+
+Needs torch, which nothing else of edgedoc does. A run writes FOLDER/tokenizer.json, FOLDER/state.pt (to go on from)
+and, at every checkpoint, FOLDER/model.safetensors with config and tokenizer: a checkpoint `edgedoc export` reads.
 Matrices are trained with Muon (kellerjordan.github.io/posts/muon; torch.optim.Muon), the rest with AdamW; the rate is
 constant, then falls to zero over the last `--decay` steps, so a run can be given more steps later and go on.
 A step is a batch: `torchrun --nproc-per-node 2 models/training/train.py ...` takes two at a time, one a core.
@@ -35,8 +37,9 @@ LENGTHS = (128, 192, 256, 320, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 HELD_OUT = 1 << 40
 """Synthetic pages from this number on are never trained on."""
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are a helpful "
-    "assistant.<|im_end|>\\n' }}{% endif %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}{% endif %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 
@@ -155,7 +158,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    # More threads than idle cores make every small operation wait for a barrier: 2 on a busy 2-core machine are 4 x slower.
+    # More threads than idle cores make every small operation wait for a barrier: 2 on a busy machine are 4 x slower.
     torch.set_num_threads(options.threads)
     tokenizer, words, pool = prepare(options.data, options.out, options.seed)
     model = Qwen2(Shape())
@@ -176,12 +179,14 @@ def main() -> None:
         for optimizer, content in zip(optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(content)
     print(
-        f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(pool):,} real windows, {len(words):,} words, step {step}",
+        f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(pool):,} real windows, {len(words):,} words, "
+        f"step {step}",
         flush=True,
     )
     forward = torch.compile(model, dynamic=True) if options.compile else model
     batches = Batches(tokenizer, words, pool, options.seed)
-    loader = DataLoader(batches, batch_size=None, sampler=range(step + rank, options.steps, world), num_workers=1, prefetch_factor=8)
+    numbers = range(step + rank, options.steps, world)
+    loader = DataLoader(batches, batch_size=None, sampler=numbers, num_workers=1, prefetch_factor=8)
     started, tokens, hits, answers, losses = time.time(), 0, 0, 0, 0.0
     for ids, rows, targets in loader:
         rate = options.rate * min(1.0, (step + 1) / 100, (options.steps - step) / options.decay)
@@ -203,7 +208,8 @@ def main() -> None:
         if step % 50 < world and rank == 0:
             speed = tokens / (time.time() - started)
             print(
-                f"step {step} loss {losses / 50 * world:.4f} accuracy {hits / answers:.4f} rate {rate:.5f} {speed * world:,.0f} tok/s",
+                f"step {step} loss {losses / 50 * world:.4f} accuracy {hits / answers:.4f} rate {rate:.5f} "
+                f"{speed * world:,.0f} tok/s",
                 flush=True,
             )
             started, tokens, hits, answers, losses = time.time(), 0, 0, 0, 0.0

@@ -47,7 +47,6 @@ class CanonicalWriter:
         self._containers = [_Block("", "", 0, 0)]
         self._open: dict[str, int] = {}
         self._tables: list[list[int]] = []
-        self._written = 0
 
     def inside(self, name: str) -> bool:
         """Whether an element of that source name is open."""
@@ -84,7 +83,7 @@ class CanonicalWriter:
             tag = None
         if tag is not None and len(self._containers) > MAX_DEPTH:
             tag, self.too_deep = None, True
-        block = _Block(name, tag, len(self._out), self._written, language=language)
+        block = _Block(name, tag, len(self._out), self._inline.written, language=language)
         if tag == "pre":
             known = language or next((b.language for b in reversed(self._blocks[-_SCAN:]) if b.language), None)
             self._out.append("\n<pre><code" + (f' class="language-{escape(known)}">' if known else ">"))
@@ -117,8 +116,8 @@ class CanonicalWriter:
     def text(self, text: str) -> None:
         """Character data, entities decoded. White space folds, except inside <pre>."""
         if self._in_code:
-            self._inline.put(escape(text.replace("\r\n", "\n").replace("\r", "\n"), quote=False))
-            self._written += len(text.strip())
+            code = escape(text.replace("\r\n", "\n").replace("\r", "\n"), quote=False)
+            self._inline.put(code, len(text.strip()))
             return
         words = text.split()
         if not words:
@@ -126,22 +125,20 @@ class CanonicalWriter:
             return
         self._inline.space = self._inline.space or text[0].isspace()
         self._prepare()
-        self._inline.put(escape(" ".join(words), quote=False))
-        self._written += 1
+        self._inline.put(escape(" ".join(words), quote=False), 1)
         self._inline.space = text[-1].isspace()
 
     def image(self, source: str, alt: str) -> None:
         """An image; `alt` may be empty."""
         if not self._in_code:
             self._prepare()
-            self._inline.put(f'<img src="{escape(source)}" alt="{escape(alt)}">')
-            self._written += 1
+            self._inline.put(f'<img src="{escape(source)}" alt="{escape(alt)}">', 1)
 
     def checkbox(self, checked: bool) -> None:
-        """A task-list mark."""
-        if not self._in_code:
+        """A task-list mark; nothing outside a list item."""
+        if not self._in_code and any(block.tag == "li" for block in self._containers):
             self._prepare()
-            self._inline.put('<input type="checkbox" checked>' if checked else '<input type="checkbox">')
+            self._inline.put('<input type="checkbox" checked>' if checked else '<input type="checkbox">', 0)
 
     def line_break(self) -> None:
         """A hard line break; a space in a heading or cell, where Markdown has none; dropped at the start of a block."""
@@ -186,7 +183,7 @@ class CanonicalWriter:
         if block.tag is None:
             return
         self._containers.pop()
-        if self._written == block.written and block.tag not in CELLS:
+        if self._inline.written == block.written and block.tag not in CELLS:
             del self._out[block.opened_at :]
             for indices in self._tables:
                 while indices and indices[-1] >= block.opened_at:
@@ -225,7 +222,7 @@ class CanonicalWriter:
             self._inline.space = True
         else:
             self._inline.space, self._inline.at_start = False, True
-            container.broken = container.broken or self._written > container.written
+            container.broken = container.broken or self._inline.written > container.written
 
     def _prepare(self) -> None:
         """Make the current place one that can hold text, and open the formatting that is due."""
@@ -241,7 +238,7 @@ class CanonicalWriter:
         self._inline.write_due()
 
     def _implicit(self, tag: str) -> None:
-        block = _Block(tag, tag, len(self._out), self._written)
+        block = _Block(tag, tag, len(self._out), self._inline.written)
         self._tag(f"<{tag}>", tag)
         self._push(block)
         self._inline.survive(len(self._blocks) - 1)
@@ -255,11 +252,14 @@ class CanonicalWriter:
     def _dissolve_table(self) -> None:
         """A heading, region or table in a cell: the table is page layout, so its cells become paragraphs."""
         for index in self._tables.pop():
+            empty = self._out[index] in ("<td>", "<th>") and self._out[index + 1 : index + 2] in (["</td>"], ["</th>"])
             self._out[index] = _UNTABLED.get(self._out[index].strip(), "")
+            if empty:
+                self._out[index] = self._out[index + 1] = ""
         self._inline.suspend()
         while (block := self._containers.pop()).tag != "table":
             if block.tag in CELLS:
-                if self._written > block.written:
+                if self._inline.written > block.written:
                     self._out.append("</p>")
                 else:
                     del self._out[block.opened_at :]

@@ -111,7 +111,7 @@ def _codec(label: str | None) -> str | None:
     for candidate in (name, name.replace("windows-", "cp")):
         try:
             known = codecs.lookup(candidate).name
-            b"".decode(candidate)  # raises LookupError for codecs between bytes, such as base64
+            b"a".decode(candidate)  # raises LookupError for codecs between bytes, such as base64
         except (LookupError, UnicodeError):
             continue
         return None if known in _NOT_CHARSETS else known
@@ -124,16 +124,20 @@ def _guess(data: bytes) -> str:
     # ASCII says nothing about the charset of what follows it.
     first = _HIGH.search(data)
     start = max(0, first.start() - _SAMPLE // 2) if first else 0
-    best = from_bytes(data[start : start + _SAMPLE]).best()
-    codec = best.encoding.replace("_", "-") if best is not None else "ascii"
-    return "cp1252" if codec == "ascii" else codec
+    matches = from_bytes(data[start : start + _SAMPLE])
+    best = matches.best()
+    # Western European words look no less likely to it in the code pages of their neighbours.
+    if best is None or any("cp1252" in (match.encoding, *match.could_be_from_charset) for match in matches):
+        return "cp1252"
+    return best.encoding.replace("_", "-")
 
 
 def _utf16(head: bytes) -> str | None:
-    """UTF-16 by its zero bytes: markup is mostly ASCII, so every other byte is zero."""
+    """UTF-16 by its zero bytes: in ASCII every other byte is one, and markup is ASCII."""
     pairs = len(head) // 2
-    if pairs >= 2 and head[1::2].count(0) * 10 > pairs * 7 and head[0::2].count(0) * 10 < pairs:
-        return "utf-16-le"
-    if pairs >= 2 and head[0::2].count(0) * 10 > pairs * 7 and head[1::2].count(0) * 10 < pairs:
-        return "utf-16-be"
+    even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    for zeros, others, bracket, codec in ((odd, even, b"<\x00", "utf-16-le"), (even, odd, b"\x00<", "utf-16-be")):
+        share = 0.05 if bracket in head else 0.7
+        if pairs >= 2 and zeros > share * pairs and others * 10 < zeros:
+            return codec
     return None

@@ -13,7 +13,7 @@ from html import escape
 from edgedoc.documents.canonical import MAX_DEPTH, CanonicalWriter
 from edgedoc.documents.content_model import BLOCKS
 from edgedoc.documents.markup import PREFORMATTED, RAW_TEXT, End, Lost, Start, Text, events
-from edgedoc.documents.visibility import CUT, CutElement, hidden
+from edgedoc.documents.visibility import CUT, CutElement, hidden, numbers_lines
 
 _VOID = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
@@ -23,6 +23,8 @@ _SEPARATING = frozenset({
     "details", "summary", "figure", "figcaption", "dl", "dt", "dd", "thead", "tbody", "tfoot", "caption", "menu", "dir",
     "search", "dialog",
 })  # fmt: skip
+_BLOCKS = BLOCKS | _SEPARATING | PREFORMATTED
+_CUT = CUT - PREFORMATTED
 _INLINE = {
     "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "s": "del", "strike": "del", "del": "del",
     "code": "code", "tt": "code", "kbd": "code", "samp": "code",
@@ -34,6 +36,8 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\ud
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language-|lang-|highlight-source-|highlight-|brush:\s*)([A-Za-z0-9+#-]{1,20})")
 _NO_LANGUAGE = frozenset({"none", "default", "text", "plaintext", "notranslate", "source"})
 _NAMED = 3  # elements a note names
+_MOSTLY = 10
+_LEAST_HIDDEN = 100  # characters
 
 
 @dataclass(frozen=True)
@@ -45,27 +49,40 @@ class Cleaned:
 
 
 def clean(html: str) -> Cleaned:
-    """Return the canonical form of `html`. Takes any string, never raises, linear in its length."""
-    cleaner = _Cleaner()
-    for event in events(html):
-        match event:
-            case Text(text):
-                cleaner.text(text)
-            case Start(name, attributes, self_closing):
-                cleaner.start(name, attributes, self_closing)
-            case End(name):
-                cleaner.end(name)
-            case Lost(element, characters):
-                cleaner.never_closed(element, characters)
-    return cleaner.finish()
+    """Return the canonical form of `html`. Takes any string, never raises, linear in its length.
+
+    A page that shows next to nothing until its scripts have run (streamed React: `<div hidden id="S:1">`; an overlay
+    over everything) is read with its hidden parts, and `notes` says so.
+    """
+    cleaner = _Cleaner(html, read_hidden=False)
+    return (_Cleaner(html, read_hidden=True) if cleaner.shows_next_to_nothing else cleaner).finish()
 
 
 class _Cleaner:
-    def __init__(self) -> None:
+    def __init__(self, html: str, *, read_hidden: bool) -> None:
+        self._read_hidden = read_hidden
         self._writer = CanonicalWriter()
         self._cut: CutElement | None = None
         self._shown = self._hidden = self._lost = 0
         self._unclosed: dict[str, None] = {}
+        for event in events(html):
+            match event:
+                case Text(text):
+                    self.text(text)
+                case Start(name, attributes, self_closing):
+                    self.start(name, attributes, self_closing)
+                case End(name):
+                    self.end(name)
+                case Lost(element, characters):
+                    self.never_closed(element, characters)
+        if self._cut:
+            self.never_closed(self._cut.name, self._cut.characters)
+            self._end_cut()
+
+    @property
+    def shows_next_to_nothing(self) -> bool:
+        """Whether the page is hidden but for a few words."""
+        return self._hidden >= max(_LEAST_HIDDEN, _MOSTLY * self._shown)
 
     def text(self, text: str) -> None:
         if self._cut:
@@ -81,14 +98,14 @@ class _Cleaner:
             self._end_cut()
         if name in _VOID:
             self._void(name, attributes)
-        elif name in CUT - PREFORMATTED or hidden(name, attributes):
+        elif name in _CUT or self._unseen(name, attributes):
             # <h3><button> is how accordions are written (w3.org/WAI/ARIA/apg/patterns/accordion): it is the heading.
-            accordion = name == "button" and self._writer.in_heading and not hidden(name, attributes)
+            accordion = name == "button" and self._writer.in_heading and not self._unseen(name, attributes)
             if name not in RAW_TEXT and not (self_closing and name in CUT) and not accordion:
                 self._cut = CutElement(name)
         elif name in _INLINE:
             self._inline(name, attributes)
-        elif name in BLOCKS | _SEPARATING | PREFORMATTED or ("-" in name and not self._writer.in_text_block):
+        elif name in _BLOCKS or ("-" in name and not self._writer.in_text_block):
             self._block(name, attributes)
 
     def end(self, name: str) -> None:
@@ -116,19 +133,22 @@ class _Cleaner:
                 self._unclosed[element] = None
 
     def finish(self) -> Cleaned:
-        if self._cut:
-            self.never_closed(self._cut.name, self._cut.characters)
         html = self._writer.finish()
         notes: list[str] = []
         if self._lost:
             names = [f"<{name}>" for name in self._unclosed]
             listed = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
             notes.append(f"{listed} is never closed: {self._lost} characters after it were not read")
-        if self._hidden > self._shown:
+        if self._read_hidden:
+            notes.append("the page shows next to nothing without its scripts: what is marked as hidden was read too")
+        elif self._hidden > self._shown:
             notes.append(f"{self._hidden} characters marked as hidden were not read; {self._shown} are shown")
         if self._writer.too_deep:
             notes.append(f"blocks nest deeper than {MAX_DEPTH}: the inner ones were dissolved, their text was kept")
         return Cleaned(html, tuple(notes))
+
+    def _unseen(self, name: str, attributes: Mapping[str, str]) -> bool:
+        return (not self._read_hidden and hidden(name, attributes)) or numbers_lines(name, attributes)
 
     def _end_cut(self) -> None:
         if self._cut and self._cut.name not in CUT:
@@ -136,7 +156,7 @@ class _Cleaner:
         self._cut = None
 
     def _void(self, name: str, attributes: Mapping[str, str]) -> None:
-        if hidden(name, attributes):
+        if self._unseen(name, attributes):
             return
         if name == "br":
             self._writer.line_break()

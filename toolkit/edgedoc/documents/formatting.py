@@ -15,14 +15,17 @@ class Formatting:
         """White space was read and not written yet."""
         self.at_start = True
         """Nothing was written in this block yet: white space is dropped."""
+        self.written = 0
+        """What was written and counts as content; where this has not grown, a block is empty."""
         self._out = out
         self._due: dict[str, tuple[str, int]] = {}  # tag: attributes, number of blocks open when it was opened
-        self._open: list[tuple[str, int]] = []  # tag, index in `out`
+        self._open: list[tuple[str, int, int]] = []  # tag, index in `out`, `written` before it
 
-    def put(self, piece: str) -> None:
-        """Append a word or element, after the space that is due."""
+    def put(self, piece: str, content: int) -> None:
+        """Append a word or element, after the space that is due; it counts as so much content."""
         self._put_space()
         self._out.append(piece)
+        self.written += content
         self.at_start = False
 
     def start(self, tag: str, attributes: str, blocks: int) -> None:
@@ -32,7 +35,7 @@ class Formatting:
 
     def end(self, tag: str) -> None:
         """End formatting; nothing where it is not open."""
-        if tag in (opened for opened, _ in self._open):
+        if tag in (opened for opened, _, _ in self._open):
             while self._close_innermost() != tag:
                 pass
         self._due.pop(tag, None)
@@ -40,19 +43,20 @@ class Formatting:
     def take_back(self, tag: str, texts: Collection[str]) -> None:
         """Remove element `tag` from the output if it is innermost and its whole text in lower case is in `texts`."""
         if self._open and self._open[-1][0] == tag:
-            _, index = self._open[-1]
+            _, index, written = self._open[-1]
             if "".join(self._out[index + 1 :]).strip().lower() in texts:
                 self._open.pop()
                 if index and self._out[index - 1] == " ":
                     index, self.space = index - 1, True
                 del self._out[index:]
+                self.written = written
 
     def write_due(self) -> None:
         """Write the start tags of what is begun and not written yet."""
         for tag, (attributes, _) in self._due.items():
-            if tag not in (opened for opened, _ in self._open):
+            if tag not in (opened for opened, _, _ in self._open):
                 self._put_space()
-                self._open.append((tag, len(self._out)))
+                self._open.append((tag, len(self._out), self.written))
                 self._out.append(f"<{tag}{attributes}>")
 
     def suspend(self) -> None:
@@ -78,6 +82,6 @@ class Formatting:
         self.space = False
 
     def _close_innermost(self) -> str:
-        tag, _ = self._open.pop()
+        tag, _, _ = self._open.pop()
         self._out.append(f"</{tag}>")
         return tag

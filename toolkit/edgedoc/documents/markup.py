@@ -44,7 +44,7 @@ class Text(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Characters that were skipped because an element such as <script> was never closed."""
+    """Characters that were skipped because `element`, such as <script> or a comment ("!--"), was never closed."""
 
     element: str
     characters: int
@@ -66,6 +66,8 @@ def events(html: str) -> Iterator[Event]:
             yield Text(unescape(html[position : match.start()]))
         if match["comment"]:
             position = _after_comment(html, match.end(), unclosed)
+            if "-->" in unclosed and position > match.end():
+                yield Lost("!--", position - match.end())
         elif match["bogus"]:
             position = _after(html, ">", match.end(), unclosed)
         elif match["close"]:

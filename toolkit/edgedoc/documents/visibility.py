@@ -23,7 +23,12 @@ _ENDS_PARAGRAPH = (BLOCKS - CELLS - {"tr"}) | {
     "address", "article", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption",
     "figure", "form", "hgroup", "hr", "main", "menu", "search", "section", "summary",
 }  # fmt: skip
-_LEAVES_SVG = _ENDS_PARAGRAPH | {"b", "br", "code", "em", "i", "img", "span", "strong"}
+# Start tags that an <svg> cannot hold: the parser takes its end tag as forgotten (13.2.6.5).
+_LEAVES_SVG = frozenset({
+    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "h1", "h2", "h3",
+    "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s",
+    "small", "span", "strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var",
+})  # fmt: skip
 _ROW_GROUPS = frozenset({"tbody", "thead", "tfoot"})
 _IMPLIED_END: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "p": (frozenset(_ENDS_PARAGRAPH), frozenset()),
@@ -33,13 +38,13 @@ _IMPLIED_END: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "td": (CELLS | {"tr"} | _ROW_GROUPS, frozenset({"table"})),
     "th": (CELLS | {"tr"} | _ROW_GROUPS, frozenset({"table"})),
     "tr": (_ROW_GROUPS | {"tr"}, frozenset({"table"})),
-    "svg": (frozenset(_LEAVES_SVG), frozenset({"foreignobject", "desc", "title"})),
+    "svg": (_LEAVES_SVG, frozenset({"foreignobject", "desc", "title"})),
 }  # start tags that end it, and what shields it from them
 _SCOPES = frozenset({"table", "template", "object"})
 
 
 def hidden(name: str, attributes: Mapping[str, str]) -> bool:
-    """Whether attributes hide element `name`, or say that it holds the line numbers beside code."""
+    """Whether attributes hide element `name`."""
     if not attributes or name in ("html", "body"):
         return False
     # Content hidden "until-found" is text the page's author wants searched.
@@ -47,12 +52,13 @@ def hidden(name: str, attributes: Mapping[str, str]) -> bool:
         attributes.get("hidden", "until-found").lower() != "until-found"
         or attributes.get("aria-hidden", "").lower() == "true"
         or _HIDDEN_STYLE.search(attributes.get("style", "")) is not None
-        or _numbers_lines(name, attributes.get("class", ""))
     )
 
 
-def _numbers_lines(name: str, classes: str) -> bool:
-    if _LINE_NUMBERS.search(classes) is None:
+def numbers_lines(name: str, attributes: Mapping[str, str]) -> bool:
+    """Whether attributes say that element `name` holds the line numbers beside code."""
+    classes = attributes.get("class", "")
+    if name in ("html", "body") or _LINE_NUMBERS.search(classes) is None:
         return False
     # Prism and VuePress give the code itself such a class: <pre class="line-numbers">, <div class="line-numbers-mode">.
     return not (name in ("pre", "code", "div", "figure") and _CODE_WITH_NUMBERS.search(classes))
@@ -87,4 +93,4 @@ class CutElement:
         if name == self.name:
             return True
         shielded = self.name in _SCOPES or any(self._inner[scope] for scope in _SCOPES)
-        return not shielded and open_outside(name) and not (name == "p" and self.name in _LEAVES_SVG | CUT)
+        return not shielded and open_outside(name) and not (name == "p" and self.name in _ENDS_PARAGRAPH | CUT)
