@@ -14,6 +14,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import torch.distributed
 from network import Qwen2, Shape
 from numpy.typing import NDArray
 from pairs import encode, real, synthetic, words_of
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizer import CONTROL, train, without_added
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -154,14 +155,20 @@ def main() -> None:
     parser.add_argument("--decay", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--start", type=Path, help="a checkpoint folder to begin with instead of random weights")
     parser.add_argument("--compile", action="store_true", help="torch.compile: two minutes once, a third faster after")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     # More threads than idle cores make every small operation wait for a barrier: 2 on a busy machine are 4 x slower.
     torch.set_num_threads(options.threads)
+    if options.start and not (options.out / "tokenizer.json").exists():
+        options.out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(options.start / "tokenizer.json", options.out / "tokenizer.json")
     tokenizer, words, pool = prepare(options.data, options.out, options.seed)
     model = Qwen2(Shape())
+    if options.start:
+        model.load_state_dict({name: w.float() for name, w in load_file(options.start / "model.safetensors").items()})
     matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.dim() != 2 or "embed" in name]
     optimizers = [
