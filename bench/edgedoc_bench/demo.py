@@ -21,6 +21,7 @@ from edgedoc_export.build import export
 MODEL = "nano-reader"
 PRESETS = ("f32", "int8", "int4")
 ROUNDS = 3
+EXCERPT_LINES = 12
 
 
 def run(out: Path, report: Report, *, rounds: int = ROUNDS) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def run(out: Path, report: Report, *, rounds: int = ROUNDS) -> dict[str, Any]:
         "rounds": rounds,
         "pages": [page.name for page in pages],
         "rows": rows,
+        "excerpt": (out / "markdown" / "int4" / f"{pages[0].stem}.md").read_text("utf-8").splitlines()[:EXCERPT_LINES],
         "folder": str(out),
         "machine": machine.as_dict(),
         "machine_line": machine.line(),
@@ -95,8 +97,7 @@ def table(result: dict[str, Any]) -> str:
                 f"{row['fidelity']['top1_agreement']:.2%} of {row['fidelity']['positions']} tokens",
             )
         )
-    first = (Path(result["folder"]) / "markdown" / "int4" / result["pages"][0]).with_suffix(".md")
-    excerpt = "\n".join(f"    {line}".rstrip() for line in first.read_text(encoding="utf-8").splitlines()[:12])
+    excerpt = "\n".join(f"    {line}".rstrip() for line in result["excerpt"])
     return "\n".join(
         [
             f"{result['model']}, {len(result['pages'])} pages, medians of {result['rounds']} rounds, a process per row",

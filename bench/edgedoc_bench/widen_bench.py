@@ -29,16 +29,16 @@ RESULTS = Path(__file__).parents[1] / "results"
 MODEL = "nano-reader"
 
 
-def read(artifact: Path, threads: int | None) -> dict[str, object]:
-    """Tokens of every window of the sample pages, and what they cost."""
+def read(artifact: Path, pages: list[bytes], threads: int | None) -> dict[str, object]:
+    """Tokens of every window of the pages, and what they cost."""
     with Reader.open(artifact, fallback=Fallback.NONE, threads=threads) as reader:
         started = perf_counter()
-        answers = [answer for page in sample_pages() for _, answer in reader.answers(page)]
+        answers = [answer for page in pages for _, answer in reader.answers(page)]
         seconds = perf_counter() - started
-        windows = [window for page in sample_pages() for window in reader.convert(page).windows]
+        windows = [window for page in pages for window in reader.convert(page).windows]
     return {
         "answers": answers,
-        "seconds_per_page": seconds / len(sample_pages()),
+        "seconds_per_page": seconds / len(pages),
         "prefill": asdict(Spread.of([w.prompt_tokens / w.prefill_seconds for w in windows])),
         "decode": asdict(Spread.of([(w.steps - 1) / w.decode_seconds for w in windows if w.steps > 1])),
         "bytes": Artifact.open(artifact).model_path.stat().st_size,
@@ -50,23 +50,25 @@ def main() -> None:
     """Widen, export, read, compare; write widen-bench.json and widen-bench.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presets", nargs="*", default=["bf16", "int8", "int4"])
+    parser.add_argument("--pages", type=int, default=3, help="how many of the sample pages")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     machine = describe()
+    pages = sample_pages()[: options.pages]
     rows: dict[str, dict[str, object]] = {}
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         nano = find_source(MODEL).folder
         wide = widen(Checkpoint.open(nano), READER_LM_05B, folder / "wide", dtype="BF16", filler=0)
-        rows["nano bf16"] = read(export(MODEL, preset="bf16", out=folder / "nano"), options.threads)
+        rows["nano bf16"] = read(export(MODEL, preset="bf16", out=folder / "nano"), pages, options.threads)
         for preset in options.presets:
             artifact = export(wide, preset=preset, out=folder / preset, recipe=MODEL)
-            rows[f"wide {preset}"] = read(artifact, options.threads)
+            rows[f"wide {preset}"] = read(artifact, pages, options.threads)
     reference = rows["nano bf16"]["answers"]
     for row in rows.values():
         row["same_as_nano"] = _same(reference, row.pop("answers"))
-    page = _page(machine, rows)
+    page = _page(machine, rows, len(pages))
     options.out.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine.as_dict(), "rows": rows}
     (options.out / "widen-bench.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -89,7 +91,7 @@ def _same(reference: object, answers: object) -> dict[str, int]:
     }
 
 
-def _page(machine: Machine, rows: dict[str, dict[str, object]]) -> str:
+def _page(machine: Machine, rows: dict[str, dict[str, object]], pages: int) -> str:
     lines: list[tuple[str, ...]] = [
         ("", "file MB", "bits/weight", "prefill tok/s", "decode tok/s", "s/page", "windows as nano", "tokens as nano"),
     ]
@@ -113,8 +115,8 @@ def _page(machine: Machine, rows: dict[str, dict[str, object]]) -> str:
         [
             "# nano-reader at reader-lm-0.5b's shapes",
             "",
-            "Zero-padded to 24 layers, hidden 896, vocabulary 151,936; the sample pages, no fallback; median over "
-            "windows (lowest-highest).",
+            f"Zero-padded to 24 layers, hidden 896, vocabulary 151,936; {pages} of the sample pages, no fallback; "
+            "median over windows (lowest-highest).",
             busy,
             "```",
             align(lines, right=frozenset(range(1, 8))),
