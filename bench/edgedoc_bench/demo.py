@@ -4,7 +4,6 @@ Every figure is measured here and now, against f32 of the same checkpoint. Knows
 `fidelity` do not know.
 """
 
-import importlib.resources
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from edgedoc.catalogue import align
 from edgedoc.console import Report
 from edgedoc.files import write
 from edgedoc_bench.cell import measure_apart
-from edgedoc_bench.fidelity import compare_artifacts
+from edgedoc_bench.fidelity import compare_artifacts, sample_files
 from edgedoc_bench.machine import describe as describe_machine
 from edgedoc_export.build import export
 
@@ -117,11 +116,8 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _lay_out_pages(out: Path) -> list[Path]:
-    folder = importlib.resources.files("edgedoc_models") / "samples"
     pages = []
-    for sample in sorted(
-        (entry for entry in folder.iterdir() if entry.name.endswith(".html")), key=lambda entry: entry.name
-    ):
+    for sample in sample_files():
         page = out / "pages" / sample.name
         write(page, sample.read_text(encoding="utf-8"))
         pages.append(page)

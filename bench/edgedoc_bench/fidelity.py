@@ -9,6 +9,7 @@ import importlib.resources
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
@@ -160,9 +161,13 @@ def describe(found: Fidelity) -> str:
 
 def sample_pages() -> list[bytes]:
     """The bundled sample pages, by name."""
+    return [page.read_bytes() for page in sample_files()]
+
+
+def sample_files() -> list[Traversable]:
+    """Where the bundled sample pages are, by name."""
     folder = importlib.resources.files("edgedoc_models") / "samples"
-    pages = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".html")), key=lambda entry: entry.name)
-    return [page.read_bytes() for page in pages]
+    return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".html")), key=lambda entry: entry.name)
 
 
 def _name(tokenizer: Tokenizer | None, token: int) -> str:

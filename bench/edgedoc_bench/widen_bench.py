@@ -3,7 +3,7 @@
     python -m edgedoc_bench.widen_bench [--presets bf16 int8 int4] [--threads N]
 
 In bf16 the wide artifact must give token for token what the nano one gives: that checks writer, engine and loop at true
-shapes end to end. The quantised rows say what documents cost at the real size; their agreement is with the wide bf16.
+shapes end to end. The quantised rows say what documents cost at the real size; their agreement, too, is with nano.
 """
 
 import argparse
