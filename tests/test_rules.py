@@ -29,6 +29,8 @@ PAGES = Path(__file__).parent.parent.parent / "shared" / "data" / "html2md" / "h
         ("<div class=highlight-sh><pre>a\n  b</pre></div>", "```sh\na\n  b\n```"),
         ("<table><tr><th>A<th>B<tr><td>1<td></table>", "| A | B |\n| --- | --- |\n| 1 |  |"),
         ("<blockquote>a<p>b</blockquote><hr>", "> a\n>\n> b\n---"),
+        ("<h1>a</h1><blockquote>b<p>c</blockquote>", "# a\n\n> b\n>\n> c"),
+        ("<pre># a\n> b\n```\n> c</pre><blockquote>d</blockquote>", "````\n# a\n> b\n```\n> c\n````\n\n> d"),
         ("<nav>n</nav><p>a</p><footer>f</footer>", "a"),
         ("<nav>n</nav>", ""),
         ("", ""),

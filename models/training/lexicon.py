@@ -60,11 +60,12 @@ _SYMBOLS = [
 
 
 class Lexicon:
-    """Draws words and sentences from `rng`; `real` are words of actual text (may be empty)."""
+    """Draws words and sentences from `rng`; `real` are words of actual text (may be empty); `terse`: few at a time."""
 
-    def __init__(self, rng: random.Random, real: list[str]) -> None:
+    def __init__(self, rng: random.Random, real: list[str], terse: bool = False) -> None:
         self.rng = rng
         self.real = real
+        self.terse = terse
         self.style = rng.choices(["real", "invented", "mixed", "foreign"], [40, 22, 28, 10])[0] if real else "invented"
         self.script = rng.choice([*_RANGES, "han", "han", "cyrillic"])
 
@@ -135,7 +136,7 @@ class Lexicon:
 
     def words(self, low: int, high: int) -> list[str]:
         """Between `low` and `high` words."""
-        return [self.word() for _ in range(self.rng.randint(low, high))]
+        return [self.word() for _ in range(self.rng.randint(low, min(high, low + 2) if self.terse else high))]
 
     def phrase(self, low: int = 1, high: int = 6) -> str:
         """Words as a title or link would have them."""

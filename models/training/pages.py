@@ -11,14 +11,23 @@ from lexicon import Lexicon
 
 _LANGUAGES = ["python", "js", "bash", "json", "rust", "yaml", "html", "cpp", "go", "sql", "toml", "console"]
 
+# Paragraph, heading, list, numbered list, code, table, quote, rule, image, definitions, aside.
+_USUAL = (10, 3, 4, 1.5, 2, 2.2, 1.2, 0.4, 1, 0.6, 0.7)
+_DENSE = (3, 2, 5, 8, 1.5, 6, 4, 0.5, 1, 1, 0.5)
+
 
 class Page:
-    """Generates one page of about `size` characters from `rng`."""
+    """Generates one page of about `size` characters from `rng`.
 
-    def __init__(self, rng: random.Random, real: list[str], size: int) -> None:
+    `dense`: mostly lists, tables and quotes of few words. What a model gets wrong last is structure (an item's number
+    after a nested list, the columns of a ruler), and such a page asks for it several times as often.
+    """
+
+    def __init__(self, rng: random.Random, real: list[str], size: int, dense: bool = False) -> None:
         self.rng = rng
-        self.lex = Lexicon(rng, real)
+        self.lex = Lexicon(rng, real, terse=dense)
         self.size = size
+        self.dense = dense
 
     def html(self) -> str:
         """The whole page."""
@@ -28,7 +37,7 @@ class Page:
             body.append(self.furniture("header" if rng.random() < 0.3 else "nav"))
         if rng.random() < 0.7:
             body.append(self.heading(1))
-        weights = [rng.random() ** 2 * weight for weight in (10, 3, 4, 1.5, 2, 2.2, 1.2, 0.4, 1, 0.6, 0.7)]
+        weights = [rng.random() ** 2 * weight for weight in (_DENSE if self.dense else _USUAL)]
         blocks = [self.paragraph, lambda: self.heading(rng.randint(2, 4)), lambda: self.listing(0), lambda: self.listing(1), self.code,
                   self.table, self.quote, lambda: "<hr>", self.image, self.definitions, self.aside]  # fmt: skip
         while sum(map(len, body)) < self.size:
@@ -86,21 +95,25 @@ class Page:
             text += '<a class="headerlink" href="#x">¶</a>'
         return f"<h{level}>{text}</h{level}>"
 
-    def listing(self, ordered: int, depth: int = 0) -> str:
-        """A list, nested up to three deep, its items sometimes with paragraphs or code."""
+    def listing(self, ordered: int, depth: int = 0, loose: float = 0.15) -> str:
+        """A list, nested up to three deep, its items sometimes with paragraphs or code.
+
+        As on real pages (700 of html_train: 9,807 lists, 22 mix the two kinds of item), the items of a list are loose,
+        each with its paragraph, or tight; a tight one seldom holds code or a loose list.
+        """
         rng = self.rng
         tag = "ol" if ordered else "ul"
         start = f' start="{rng.randint(2, 40)}"' if ordered and rng.random() < 0.15 else ""
         items: list[str] = []
-        loose = rng.random() < 0.15
+        apart = rng.random() < loose
         for _ in range(rng.randint(1, 4) if depth else rng.randint(2, 7)):
             item = self.inline(1) if rng.random() < 0.5 else self.mark(escape(self.lex.phrase(), quote=False))
             if rng.random() < 0.15:
                 item = self.mark(escape(self.lex.phrase(1, 3), quote=False)) + ": " + item
-            item = f"<p>{item}</p>" if loose else item
-            if depth < 2 and rng.random() < 0.13:
-                item += self.listing(rng.randrange(2), depth + 1)
-            elif rng.random() < 0.02:
+            item = f"<p>{item}</p>" if apart else item
+            if depth < 2 and rng.random() < (0.3 if self.dense else 0.13):
+                item += self.listing(rng.randrange(2), depth + 1, loose=0.5 if apart else 0.02)
+            elif rng.random() < (0.1 if apart else 0.005):
                 item += self.code()
             items.append(f"<li>{item}" + rng.choice(["</li>", "</li>\n", ""]))
         return f"<{tag}{start}>{''.join(items)}</{tag}>"

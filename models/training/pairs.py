@@ -27,9 +27,12 @@ WINDOW = 640
 
 
 def synthetic(number: int, real_words: list[str], size: int, count: Callable[[str], int]) -> tuple[str, str]:
-    """(canonical HTML, Markdown) of a window of synthetic page `number`, a page of about `size` characters."""
+    """(canonical HTML, Markdown) of a window of synthetic page `number`, a page of about `size` characters.
+
+    Every other page is a dense one.
+    """
     rng = random.Random(number)
-    parts = windows(clean(Page(rng, real_words, size).html()).html, WINDOW, count)
+    parts = windows(clean(Page(rng, real_words, size, dense=number % 2 == 1).html()).html, WINDOW, count)
     html = rng.choice(parts).html if parts else ""
     return html, convert(html)
 

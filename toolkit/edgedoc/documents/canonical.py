@@ -23,6 +23,7 @@ MAX_DEPTH = 32
 """Nesting of written blocks; real pages stay below 15. Deeper ones are dissolved and their text is kept."""
 
 _SCAN = 64  # how far up an implied end tag looks: keeps hostile nesting linear
+_PLAIN_CODE = "\n<pre><code>"
 _UNTABLED = {"<td>": "\n<p>", "<th>": "\n<p>", "</td>": "</p>", "</th>": "</p>"}
 
 
@@ -86,7 +87,7 @@ class CanonicalWriter:
         block = _Block(name, tag, len(self._out), self._inline.written, language=language)
         if tag == "pre":
             known = language or next((b.language for b in reversed(self._blocks[-_SCAN:]) if b.language), None)
-            self._out.append("\n<pre><code" + (f' class="language-{escape(known)}">' if known else ">"))
+            self._out.append(f'\n<pre><code class="language-{escape(known)}">' if known else _PLAIN_CODE)
         elif tag is not None:
             self._tag(f'<{tag} start="{start}">' if tag == "ol" and start != 1 else f"<{tag}>", tag)
         self._push(block)
@@ -97,6 +98,11 @@ class CanonicalWriter:
             while self._blocks[-1].name != name:
                 self._close()
             self._close()
+
+    def code_language(self, language: str | None) -> None:
+        """Name the language of the <pre> that is open, where its own tag did not: `<pre><code class="language-x">`."""
+        if language and self._in_code and self._out[self._containers[-1].opened_at] == _PLAIN_CODE:
+            self._out[self._containers[-1].opened_at] = f'\n<pre><code class="language-{escape(language)}">'
 
     def rule(self) -> None:
         """A thematic break."""

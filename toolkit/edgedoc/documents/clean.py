@@ -179,6 +179,8 @@ class _Cleaner:
                 return
             self._writer.open_inline("a", f' href="{escape(target)}"')
         else:
+            if name == "code":
+                self._writer.code_language(_language(attributes))
             self._writer.open_inline(_INLINE[name])
 
     def _block(self, name: str, attributes: Mapping[str, str]) -> None:

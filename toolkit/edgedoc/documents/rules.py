@@ -16,7 +16,22 @@ def convert(html: str) -> str:
     import html_to_markdown
 
     markdown: str = html_to_markdown.convert(html, _options()).content
-    return markdown.strip()
+    return _quotes_apart(markdown.strip())
+
+
+def _quotes_apart(markdown: str) -> str:
+    # html-to-markdown 3.21 leaves out the blank line before a quote that follows a heading or a code block.
+    lines: list[str] = []
+    fence = ""
+    for line in markdown.split("\n"):
+        if fence:
+            fence = "" if line.startswith(fence) and not line.strip("`") else fence
+        elif line.startswith("```"):
+            fence = line[: len(line) - len(line.lstrip("`"))]
+        elif line.startswith(">") and lines and lines[-1] and not lines[-1].startswith(">"):
+            lines.append("")
+        lines.append(line)
+    return "\n".join(lines)
 
 
 @cache
