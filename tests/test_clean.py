@@ -96,7 +96,7 @@ def balanced(html: str) -> bool:
             [],
         ),
         ("<pre><code class='language-rust'>fn</code></pre>", ['<pre><code class="language-rust">fn</code></pre>'], []),
-        ("<pre>a<code class='language-rust'>fn</code></pre>", ['<pre><code class="language-rust">afn</code></pre>'], []),
+        ("<pre>b<code class='language-c'>fn</code></pre>", ['<pre><code class="language-c">bfn</code></pre>'], []),
         ("<div class='highlight-c'><pre><code class='language-rust'>fn</code></pre></div>", ["language-c"], ["rust"]),
         ("<p><code class='language-rust'>fn</code></p>", ["<p><code>fn</code></p>"], ["rust"]),
         ("<div class='highlight-rust'><pre>fn</pre></div>", ['<pre><code class="language-rust">fn</code></pre>'], []),
