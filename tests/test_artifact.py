@@ -90,3 +90,45 @@ def test_a_broken_recipe_is_an_artifact_error(artifact_folder: Path) -> None:
     recipe.write_bytes(recipe.read_bytes().replace(b"context", b"kontext"))
     with pytest.raises(ArtifactError, match="'kontext' is not a key"):
         Artifact.open(artifact_folder)
+
+
+@pytest.fixture
+def nested_folder(artifact_folder: Path) -> Path:
+    """An artifact whose model lies in a sub-folder, as an ONNX one's does."""
+    (artifact_folder / "onnx").mkdir()
+    (artifact_folder / "model.gguf").rename(artifact_folder / "onnx" / "model.gguf")
+    path = artifact_folder / "manifest.json"
+    table = json.loads(path.read_text("utf-8"))
+    table["files"]["onnx/model.gguf"] = table["files"].pop("model.gguf")
+    table["model_file"] = "onnx/model.gguf"
+    path.write_text(json.dumps(table), "utf-8")
+    return artifact_folder
+
+
+def test_files_in_sub_folders_are_checked_like_others(nested_folder: Path) -> None:
+    artifact = Artifact.open(nested_folder)
+    artifact.check()
+    assert artifact.model_path == nested_folder / "onnx" / "model.gguf"
+    (nested_folder / "onnx" / "model.gguf").write_bytes(b"GGUF\0\0\0\1")
+    (nested_folder / "onnx" / "stray").write_text("mine")
+    (nested_folder / "other" / "deep").mkdir(parents=True)
+    assert artifact.problems() == [
+        "onnx/model.gguf is altered: its SHA-256 is not the one in the manifest",
+        "onnx/stray does not belong to the artifact",
+        "other does not belong to the artifact",
+    ]
+    (nested_folder / "onnx" / "model.gguf").unlink()
+    with pytest.raises(ArtifactError, match=r"onnx/model\.gguf is missing"):
+        Artifact.open(nested_folder)
+
+
+def test_a_sub_folder_that_is_a_link_is_refused(nested_folder: Path, tmp_path: Path) -> None:
+    artifact = Artifact.open(nested_folder)
+    (nested_folder / "onnx").rename(tmp_path / "elsewhere")
+    (nested_folder / "onnx").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ArtifactError, match="onnx is a symbolic link"):
+        Artifact.open(nested_folder)
+    assert artifact.problems() == [
+        "onnx is a symbolic link, not a folder",
+        "onnx does not belong to the artifact",
+    ]

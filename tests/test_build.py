@@ -13,7 +13,7 @@ import pytest
 
 from edgedoc.artifact import Artifact
 from edgedoc.errors import CheckpointError, MissingModelError, OutputError, UsageError
-from edgedoc_export import build
+from edgedoc_export import build_gguf
 from edgedoc_export.build import export
 
 pytest.importorskip("gguf")
@@ -173,7 +173,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(build, step, full)
+    monkeypatch.setattr(build_gguf, step, full)
     with pytest.raises(OutputError, match="disk is full"):
         export(checkpoint_folder, preset="int8", out=tmp_path / "out" / "made", threads=1)
     assert list((tmp_path / "out").iterdir()) == []

@@ -41,7 +41,21 @@ def test_strict(artifact_folder: Path, change: dict[str, Any], message: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["../outside", "/etc/passwd", "sub/file", "..", ".", "", "a\\b", "C:evil", "a\0b", "manifest.json"]
+    "name",
+    [
+        "../out",
+        "/etc/passwd",
+        "onnx/../x",
+        "onnx//x",
+        "onnx/",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "C:evil",
+        "a\0b",
+        "manifest.json",
+    ],
 )
 def test_file_names_cannot_leave_the_folder(artifact_folder: Path, name: str) -> None:
     table = json.loads(Manifest.read(artifact_folder).to_json())

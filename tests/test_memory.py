@@ -10,7 +10,7 @@ import pytest
 
 from edgedoc.engines import memory
 from edgedoc.engines.gguf_header import GgufHeader, read_header
-from edgedoc.engines.memory import plan_memory
+from edgedoc.engines.gguf_memory import plan_memory
 from edgedoc.errors import NotEnoughMemoryError, UsageError
 
 READER_LM = GgufHeader(

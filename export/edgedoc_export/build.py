@@ -1,36 +1,52 @@
-"""The whole way from a checkpoint to an artifact folder: read, write, quantise, count, describe, publish.
+"""The whole way from a checkpoint to an artifact folder: read, write, count, describe, publish.
 
-Knows the order of the steps and nothing of how each is done.
+Knows the order of the steps and nothing of how each is done; what differs between the formats is a ModelWriter.
 """
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 from edgedoc import __version__, store
 from edgedoc.artifact import RECIPE, TOKENIZER
 from edgedoc.errors import MissingPackageError, OutputError, UsageError
-from edgedoc.manifest import FileEntry, Format, Manifest
+from edgedoc.manifest import FileEntry, Format, Manifest, TensorTotals
+from edgedoc_export.build_gguf import GgufModel
+from edgedoc_export.build_onnx import OnnxModel
 from edgedoc_export.checkpoint import Checkpoint
-from edgedoc_export.dtypes import ITEM_BYTES
-from edgedoc_export.gguf import DTYPES, write_gguf
-from edgedoc_export.naming import file_name
-from edgedoc_export.presets import Float, Quantisation, encoding, plan
 from edgedoc_export.progress import Progress, silent
-from edgedoc_export.quantize import quantize
 from edgedoc_export.sources import ExportSource, find_source
 from edgedoc_export.staging import staged
-from edgedoc_export.tensor_types import bits_per_weight, tensor_types
-from edgedoc_export.tensors import matrix_dtype
 
-INTERMEDIATE = "intermediate.gguf"
-LOSSLESS: dict[str, Float] = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE")
+
+
+class ModelWriter(Protocol):
+    """A checkpoint, a preset and a format: everything decided, nothing written."""
+
+    @property
+    def model_file(self) -> str:
+        """The file an engine opens, relative to the artifact."""
+
+    @property
+    def store_name(self) -> str:
+        """What tells this export from others of the same model and format in the store."""
+
+    @property
+    def tools(self) -> Sequence[str]:
+        """Distributions whose versions belong in the manifest."""
+
+    def write(self, folder: Path, threads: int, progress: Progress) -> None:
+        """Fill `folder` with the model and what belongs to its format."""
+
+    def tensor_types(self, folder: Path) -> dict[str, TensorTotals]:
+        """Totals by storage type, read back from what was written."""
 
 
 def ignore(message: str) -> None:
@@ -42,6 +58,8 @@ def export(
     *,
     format: str = "gguf",
     preset: str = "int8",
+    graph: str | None = None,
+    context: int | None = None,
     out: Path | None = None,
     revision: str | None = None,
     adapter: str | Path | None = None,
@@ -54,81 +72,57 @@ def export(
 ) -> Path:
     """Make an artifact folder of `model` and return its path: `out`, or the recipe's place in the store.
 
-    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. `notice` is told, once, what the
+    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. ONNX only: `graph` is edge (default)
+    or portable, `context` the tokens the edge graph can hold, by default the recipe's. `notice` is told, once, what the
     licence forbids.
     Raises UsageError, MissingError, CheckpointError, EngineError or OutputError; then nothing is left behind at the
     destination.
     """
-    if format != Format.GGUF:
-        raise UsageError(f"There is no exporter for the format {format!r}; this version writes gguf")
+    if format not in list(Format):
+        raise UsageError(f"There is no exporter for the format {format!r}; this version writes {' and '.join(Format)}")
     if adapter is not None:
         raise UsageError("This version exports whole checkpoints; merge the adapter first (PEFT: merge_and_unload)")
-    _require_package("gguf", "export")
+    _require_package(format, "export")
     source = find_source(model, revision=revision, recipe=recipe, download_bars=download_bars)
     checkpoint = Checkpoint.open(source.folder)
-    planned = plan(preset, checkpoint.config)
-    name = file_name(source.recipe.identity, encoding(planned))
-    destination = out if out is not None else store.artifact_path(source.recipe.name, format, preset)
+    kind = GgufModel if format == Format.GGUF else OnnxModel
+    writer: ModelWriter = kind(source, checkpoint, preset, graph=graph, context=context)
+    destination = out if out is not None else store.artifact_path(source.recipe.name, format, writer.store_name)
     _tell_licence(source, notice)
     with _output_errors(destination), staged(destination, overwrite=overwrite) as folder:
-        _write_model(source, checkpoint, planned, folder / name, threads, progress)
+        writer.write(folder, threads, progress)
         shutil.copyfile(source.folder / TOKENIZER, folder / TOKENIZER)
         (folder / RECIPE).write_text(source.recipe.to_toml(), "utf-8")
         for licence in LICENCE_FILES:
             if (source.folder / licence).is_file():
                 shutil.copyfile(source.folder / licence, folder / licence)
-        _manifest(source, checkpoint, preset, folder, name).write(folder)
+        _manifest(source, checkpoint, Format(format), preset, writer, folder).write(folder)
     return destination
 
 
-def _write_model(
-    source: ExportSource,
-    checkpoint: Checkpoint,
-    planned: Float | Quantisation,
-    out: Path,
-    threads: int,
-    progress: Progress,
-) -> None:
-    if not isinstance(planned, Quantisation):
-        _require_room(checkpoint, planned, out.parent, quantised=False)
-        write_gguf(checkpoint, source.folder, source.recipe, out, planned, progress)
-        return
-    # In the checkpoint's own type the intermediate is exact: bf16 through f16 would lose range, f32 would double
-    # the disk.
-    dtype = LOSSLESS[matrix_dtype(checkpoint)]
-    _require_room(checkpoint, dtype, out.parent, quantised=True)
-    intermediate = out.with_name(INTERMEDIATE)
-    write_gguf(checkpoint, source.folder, source.recipe, intermediate, dtype, progress)
-    quantize(intermediate, out, planned, threads=threads, progress=progress)
-    intermediate.unlink()
-
-
-def _require_room(checkpoint: Checkpoint, dtype: Float, folder: Path, *, quantised: bool) -> None:
-    """Refuse before an hour of work. A quantised file takes at most 8.5 bits a weight; the tokenizer is left out."""
-    parameters = checkpoint.config.parameters
-    needed = parameters * ITEM_BYTES[DTYPES[dtype]] + (parameters * 17 // 16 if quantised else 0)
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputError(
-            f"The disk is full: the export needs {needed >> 20} MB in {folder.parent}, {free >> 20} are free"
-        )
-
-
-def _manifest(source: ExportSource, checkpoint: Checkpoint, preset: str, folder: Path, model_file: str) -> Manifest:
-    totals = tensor_types(folder / model_file)
+def _manifest(
+    source: ExportSource, checkpoint: Checkpoint, format: Format, preset: str, writer: ModelWriter, folder: Path
+) -> Manifest:
+    totals, parameters = writer.tensor_types(folder), checkpoint.config.parameters
+    # Of the model's own parameters: a table that is stored twice costs twice. Tables that are no weights do not count.
+    stored = sum(total.bytes for total in totals.values() if total.weights)
     return Manifest(
         edgedoc=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        format=Format.GGUF,
+        format=format,
         preset=preset,
-        model_file=model_file,
+        model_file=writer.model_file,
         source=source.origin,
         licence=source.recipe.licence,
-        parameters=checkpoint.config.parameters,
-        bits_per_weight=round(bits_per_weight(totals), 4),
+        parameters=parameters,
+        bits_per_weight=round(8 * stored / parameters, 4),
         tensor_types=totals,
-        files={path.name: FileEntry.of(path) for path in sorted(folder.iterdir())},
-        tools={name: metadata.version(name) for name in ("gguf", "llama-cpp-python", "numpy") if _is_installed(name)},
+        files={
+            path.relative_to(folder).as_posix(): FileEntry.of(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+        tools={name: metadata.version(name) for name in writer.tools if _is_installed(name)},
     )
 
 

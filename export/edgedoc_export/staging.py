@@ -114,6 +114,9 @@ def _publish(folder: Path, destination: Path) -> None:
 def _sync(folder: Path) -> None:
     # A rename may reach the disk before the data it names: after a power cut the folder would look finished.
     for path in folder.iterdir():
+        if path.is_dir():
+            _sync(path)
+            continue
         with path.open("rb") as file:
             os.fsync(file.fileno())
     _sync_folder(folder)

@@ -54,10 +54,10 @@ def read_vocabulary(folder: Path, vocab_size: int, recipe: Recipe) -> Vocabulary
         tokens=tokens,
         types=types,
         merges=_merges(model.get("merges"), ids, path),
-        bos=by_token.get(_content(config.get("bos_token"))),
+        bos=by_token.get(token_text(config.get("bos_token"))),
         eos=by_token[recipe.stop[0]],
-        pad=by_token.get(_content(config.get("pad_token"))),
-        chat_template=_chat_template(folder, config) or template_of(recipe),
+        pad=by_token.get(token_text(config.get("pad_token"))),
+        chat_template=read_chat_template(folder, config) or template_of(recipe),
     )
 
 
@@ -147,13 +147,13 @@ def byte_symbols() -> list[str]:
     return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
 
 
-def _content(token: object) -> str:
+def token_text(token: object) -> str:
     """`tokenizer_config.json` writes special tokens as text or as an object with `content`."""
     found = token.get("content") if isinstance(token, dict) else token
     return found if isinstance(found, str) else ""
 
 
-def _chat_template(folder: Path, config: dict[str, object]) -> str:
+def read_chat_template(folder: Path, config: dict[str, object]) -> str:
     """A file of its own since transformers 4.50; before that a key of the configuration, or a list of them."""
     file = folder / "chat_template.jinja"
     if file.exists() and file.stat().st_size <= LARGEST_TOKENIZER:

@@ -5,6 +5,7 @@ make an artifact depend on something outside it.
 """
 
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class Artifact:
                     f"{folder / MANIFEST} does not list {name}: the artifact is incomplete, export it again."
                 )
         for name, entry in manifest.files.items():
-            problem = _size_problem(folder / name, entry)
+            problem = _size_problem(folder, name, entry)
             if problem:
                 raise ArtifactError(f"{folder}: {problem}. Export the model again or copy the folder again.")
         try:
@@ -80,14 +81,22 @@ class Artifact:
         """Everything that differs from the manifest, read to the last byte: altered, missing and extra files."""
         found = []
         for name, entry in self.manifest.files.items():
-            problem = _size_problem(self.path / name, entry)
+            problem = _size_problem(self.path, name, entry)
             if problem is None and FileEntry.of(self.path / name) != entry:
                 problem = f"{name} is altered: its SHA-256 is not the one in the manifest"
             if problem:
                 found.append(problem)
+        return found + [f"{name} does not belong to the artifact" for name in self._strangers(self.path)]
+
+    def _strangers(self, folder: Path) -> Iterator[str]:
+        """Entries below `folder` that hold no file of the manifest; a folder of none is named, not its content."""
         known = {MANIFEST, *self.manifest.files}
-        extra = sorted(entry.name for entry in self.path.iterdir() if entry.name not in known)
-        return found + [f"{name} does not belong to the artifact" for name in extra]
+        for entry in sorted(folder.iterdir()):
+            name = entry.relative_to(self.path).as_posix()
+            if entry.is_dir() and not entry.is_symlink() and any(file.startswith(f"{name}/") for file in known):
+                yield from self._strangers(entry)
+            elif name not in known:
+                yield name
 
     def check(self) -> None:
         """Raises ArtifactError naming every problem; returns when the folder is exactly what was exported."""
@@ -99,13 +108,18 @@ class Artifact:
             raise ArtifactError(f"{self.path} is not what was exported: {'; '.join(found)}. Export or copy it again.")
 
 
-def _size_problem(path: Path, entry: FileEntry) -> str | None:
+def _size_problem(folder: Path, name: str, entry: FileEntry) -> str | None:
+    path = folder
+    for part in name.split("/")[:-1]:
+        path /= part
+        if path.is_symlink():
+            return f"{path.relative_to(folder).as_posix()} is a symbolic link, not a folder"
     try:
-        status = path.lstat()
+        status = (folder / name).lstat()
     except OSError:
-        return f"{path.name} is missing"
+        return f"{name} is missing"
     if not stat.S_ISREG(status.st_mode):
-        return f"{path.name} is not a plain file"
+        return f"{name} is not a plain file"
     if status.st_size != entry.bytes:
-        return f"{path.name} has {status.st_size} bytes instead of {entry.bytes}"
+        return f"{name} has {status.st_size} bytes instead of {entry.bytes}"
     return None

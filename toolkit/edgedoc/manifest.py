@@ -73,7 +73,10 @@ class FileEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Contents of manifest.json. `files` covers every file of the folder except the manifest itself."""
+    """Contents of manifest.json. `files` covers every file of the folder except the manifest itself.
+
+    Paths are relative to the folder, with `/` on every platform.
+    """
 
     schema: int = SCHEMA
     edgedoc: str
@@ -87,7 +90,7 @@ class Manifest:
     licence: Licence
     parameters: int
     bits_per_weight: float
-    """Bits of tensor data per parameter: metadata and tokenizer not counted."""
+    """Bits of weights per parameter: metadata, tokenizer and computed tables not counted."""
     tensor_types: dict[str, TensorTotals]
     files: dict[str, FileEntry]
     tools: dict[str, str]
@@ -118,7 +121,7 @@ class Manifest:
         except SchemaError as error:
             raise ArtifactError(f"{origin}: {error}.") from error
         for name in manifest.files:
-            if not _is_plain_name(name):
+            if name == MANIFEST or not all(_is_plain_name(part) for part in name.split("/")):
                 raise ArtifactError(f"{origin} lists {name!r}: a file of an artifact is a plain name in its folder.")
         if manifest.model_file not in manifest.files:
             raise ArtifactError(f"{origin}: 'model_file' {manifest.model_file!r} is not in 'files'.")
@@ -152,7 +155,7 @@ class Manifest:
 
 def _is_plain_name(name: str) -> bool:
     # Separators of every platform and Windows' drives and streams: a folder may have been written anywhere.
-    return bool(name) and name not in {".", "..", MANIFEST} and not set(name) & set("/\\:\0")
+    return bool(name) and name not in {".", ".."} and not set(name) & set("/\\:\0")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
