@@ -104,6 +104,47 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_onnx(
+    tiny_config: Any, tokenizer_tables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Edge artifacts f32, int8 and int4 of one random checkpoint for 512 tokens. Shared: copy to damage."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from edgedoc.recipes import load_recipe
+    from edgedoc_export.build import export
+    from edgedoc_export.random_weights import random_checkpoint
+
+    folder = tmp_path_factory.mktemp("tiny-onnx")
+    checkpoint = random_checkpoint(tiny_config, folder / "checkpoint", seed=2, spread=0.08, tokenizer=False)
+    (checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer_tables), "utf-8")
+    recipe = replace(load_recipe("nano-reader"), context=512, window=200)
+    (checkpoint / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
+    return {
+        preset: export(checkpoint, format="onnx", preset=preset, out=folder / preset)
+        for preset in ("f32", "int8", "int4")
+    }
+
+
+@pytest.fixture(scope="session")
+def standard_onnx(tiny_onnx: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The f32 model of `tiny_onnx` with the standard graph's inputs: positions, no choice of logits. Shared."""
+    import shutil
+
+    import onnx
+
+    folder = tmp_path_factory.mktemp("standard")
+    for file in (tiny_onnx["f32"] / "onnx").iterdir():
+        shutil.copyfile(file, folder / file.name)
+    path = folder / "model.onnx"
+    model = onnx.load(path, load_external_data=False)
+    [knob] = [given for given in model.graph.input if given.name == "num_logits"]
+    model.graph.input.remove(knob)
+    model.graph.input.append(onnx.helper.make_tensor_value_info("position_ids", onnx.TensorProto.INT64, ["b", "s"]))
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_config() -> Any:
     """Sizes of a Qwen2 that runs in milliseconds: K-quants fit its rows of 256, and its vocabulary is padded."""
     from edgedoc_export.qwen2 import Qwen2Config

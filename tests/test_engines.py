@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,45 @@ def test_an_artifact_and_its_folder_lead_to_the_model_file(
 
 
 def test_other_formats_name_the_ones_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="gguf"):
+    with pytest.raises(UsageError, match="gguf, onnx"):
         engines.load(tmp_path / "model.safetensors")
+
+
+def test_an_onnx_artifact_gets_its_engine(tiny_onnx: dict[str, Path]) -> None:
+    from edgedoc.engines.onnx import OnnxEngine
+
+    engine = engines.load(tiny_onnx["int4"], context_length=100, threads=1, provider="cpu")
+    assert isinstance(engine, OnnxEngine)
+    assert engine.extend([1, 2, 3]).shape == (1, 512)
+
+
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [("m.onnx", {"gpu_layers": 1}), ("m.onnx", {"kv_type": "f16"}), ("m.gguf", {"provider": "cuda"})],
+)
+def test_options_of_another_format(tmp_path: Path, file: str, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="models"):
+        engines.load(tmp_path / file, **options)
+
+
+@pytest.mark.parametrize(("provider", "layers"), [(None, None), ("auto", None), ("cpu", 0)])
+def test_auto_and_cpu_mean_the_same_to_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str | None, layers: int | None
+) -> None:
+    from edgedoc.engines.llama import LlamaEngine
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(LlamaEngine, "load", lambda path, **options: asked.append(options))
+    engines.load(tmp_path / "m.gguf", provider=provider)
+    assert asked[0].get("gpu_layers") == layers
+    assert "provider" not in asked[0]
+
+
+def test_which_engines_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    assert "gguf" not in engines.installed()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert engines.installed() == ()
 
 
 def test_folders_and_files_that_are_no_model(tmp_path: Path) -> None:

@@ -90,3 +90,15 @@ def test_systems_that_do_not_say(machine: Path, monkeypatch: pytest.MonkeyPatch)
     assert host.available_memory() is None
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert host.usable_cores() >= 1
+
+
+def test_the_processor_and_what_its_kernels_can_use(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = machine / "cpuinfo"
+    monkeypatch.setattr(host, "CPU_INFO", info)
+    block = "processor : 0\nmodel name\t: Some CPU @ 2: fast\nflags\t\t: fpu avx2 sse avx512_vnni\n"
+    info.write_text(f"{block}\n{block.replace('Some', 'Other')}")
+    assert host.cpu() == host.Cpu("Some CPU @ 2: fast", ("avx2", "avx512_vnni"))
+    info.write_text("processor : 0\nFeatures : fp asimd asimddp\n")
+    assert host.cpu().features == ("asimd", "asimddp")
+    info.unlink()
+    assert host.cpu().features is None

@@ -81,10 +81,16 @@ def models(json: Json = False) -> None:
 @app.command(epilog="Example: edgedoc export reader-lm-0.5b --quant int4 --out reader-int4")
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Recipe name, checkpoint folder or hub id.")],
-    format: Annotated[str, typer.Option(help="Format of the model file: gguf.")] = "gguf",
+    format: Annotated[str, typer.Option(help="Format of the model file: gguf or onnx.")] = "gguf",
     quant: Annotated[
-        str, typer.Option(help="f32, f16, bf16, int8, int4, or a name of llama.cpp's such as q4_k_m.")
+        str, typer.Option(help="f32, int8, int4, or a format's own: f16, bf16, q4_k_m in GGUF, int4_asym in ONNX.")
     ] = "int8",
+    graph: Annotated[
+        str | None, typer.Option(help="ONNX: edge (small, fast, default) or portable (standard operators).")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="ONNX edge graph: most tokens it can hold; default: the recipe's.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Artifact folder to make; default: edgedoc's own store.")] = None,
     revision: Annotated[str | None, typer.Option(help="Hub revision; default: the recipe's.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Use the model as this recipe (name or .toml file) says.")] = None,
@@ -102,6 +108,8 @@ def export(
             model,
             format=format,
             preset=quant,
+            graph=graph,
+            context=context,
             out=out,
             revision=revision,
             recipe=recipe,
@@ -130,6 +138,9 @@ def convert(
         str, typer.Option(help="What stands in for a window the model failed on: rules or none.")
     ] = "rules",
     threads: Threads = None,
+    provider: Annotated[
+        str, typer.Option(help="Where an ONNX model runs: auto, cpu, cuda, dml or coreml. GGUF: auto or cpu.")
+    ] = "auto",
     memory: MemoryLimit = None,
     json: Json = False,
 ) -> None:
@@ -149,7 +160,9 @@ def convert(
     destinations = _destinations(inputs, out)
     failed = 0
     limit = console.size(memory) if memory is not None else None
-    with Reader.open(_artifact(model), fallback=Fallback(fallback), threads=threads, memory_limit=limit) as reader:
+    with Reader.open(
+        _artifact(model), fallback=Fallback(fallback), threads=threads, provider=provider, memory_limit=limit
+    ) as reader:
         for number, (source, target) in enumerate(zip(inputs, destinations, strict=True), 1):
             try:
                 page = read(source)
@@ -182,11 +195,17 @@ def verify(
     against: Annotated[
         str | None, typer.Option(help="Checkpoint folder, recipe name or f32 artifact to compare with.")
     ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="With --against: least share of equal tokens, e.g. 0.97; default: the preset's."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check an artifact against its manifest.
 
-    With --against, its answers against full precision as well.
+    With --against, its answers against full precision as well; the exit code is 1 when they agree too rarely.
     """
     from edgedoc.artifact import Artifact
 
@@ -194,13 +213,16 @@ def verify(
     found.check()
     result: dict[str, object] = {"artifact": str(artifact), "files": len(found.manifest.files), "checksums": "ok"}
     lines = [f"{artifact}: {len(found.manifest.files)} files, all as the manifest says"]
+    passed = True
     if against is not None:
         from edgedoc_bench.fidelity import compare, describe
 
-        fidelity = compare(found, against)
-        result["fidelity"] = fidelity.as_dict()
+        fidelity = compare(found, against, min_agreement=min_agreement)
+        result["fidelity"], passed = fidelity.as_dict(), fidelity.passed
         lines.append(describe(fidelity))
     console.data(result) if json else print("\n".join(lines))
+    if not passed:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -234,13 +256,18 @@ def demo(
 
 
 def _artifact(model: str | None) -> Path:
-    """The artifact meant by --model; a known model that is not on this machine yet is exported first."""
+    """The artifact meant by --model; a known model that is not on this machine yet is exported first.
+
+    Where only one engine is installed, a name means the artifact in that engine's format.
+    """
+    from edgedoc.engines import ENGINES, installed
     from edgedoc.recipes import list_recipes
     from edgedoc.store import DEFAULT_MODEL, resolve
 
     name = model or DEFAULT_MODEL
+    formats = installed() or tuple(ENGINES)
     try:
-        return resolve(name).path
+        return resolve(name, format=formats[0] if len(formats) == 1 else None).path
     except MissingModelError:
         if name not in {recipe.name for recipe in list_recipes()}:
             raise
@@ -248,7 +275,7 @@ def _artifact(model: str | None) -> Path:
 
     with console.progress() as report:
         report.say(f"{name} is used for the first time: exporting it to int8 once")
-        return build(name, preset="int8", progress=report, notice=report.say)
+        return build(name, format=formats[0], preset="int8", progress=report, notice=report.say)
 
 
 def _destinations(inputs: list[str], out: Path | None) -> list[Path | None]:

@@ -15,14 +15,25 @@ import numpy as np
 
 from edgedoc import __version__
 from edgedoc.catalogue import align
-from edgedoc.engines.host import available_memory, usable_cores
+from edgedoc.engines.host import Cpu, available_memory, cpu, usable_cores
 from edgedoc.engines.native import load_library
+from edgedoc.engines.onnx_session import (
+    BACKENDS,
+    Provider,
+    available_providers,
+    choose_provider,
+    is_too_old,
+    load_runtime,
+)
 from edgedoc.errors import MissingPackageError
 from edgedoc.store import home, list_artifacts
 
-_ENGINES = {"gguf": ("llama-cpp-python", "gguf"), "onnx": ("onnxruntime", "onnx")}
-_EXPORTERS = {"gguf": ("gguf", "export")}
-_FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "sve")
+_ENGINES = {
+    "gguf": (("llama-cpp-python",), "gguf"),
+    "onnx": (("onnxruntime", *(backend.package for backend in BACKENDS.values())), "onnx"),
+}
+_EXPORTERS = {"gguf": (("gguf",), "export"), "onnx": (("onnx",), "export")}
+"""Format -> the distributions that bring the package, and the extra that installs the first of them."""
 _TRAFFIC = {"reader-lm-0.5b int8": 525e6, "reader-lm-0.5b int4": 278e6, "reader-lm-1.5b int4": 868e6}
 """Bytes of weights one token reads, from the shapes of the checkpoints."""
 
@@ -30,21 +41,22 @@ _TRAFFIC = {"reader-lm-0.5b int8": 525e6, "reader-lm-0.5b int4": 278e6, "reader-
 def examine() -> dict[str, object]:
     """Everything `text` shows, as plain data; bandwidth in bytes per second, memory in bytes."""
     bandwidth = memory_bandwidth()
+    processor = cpu()
     return {
         "edgedoc": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "engines": {name: _package(*needs) for name, needs in _ENGINES.items()},
         "exporters": {name: _package(*needs) for name, needs in _EXPORTERS.items()},
-        "gpu_offload": _gpu_offload(),
-        "cpu": _cpu(),
+        "gpu_offload": {"gguf": _gguf_offload(), "onnx": _onnx_offload()},
+        "cpu": processor._asdict(),
         "cores": usable_cores(),
         "memory_available": available_memory(),
         "memory_bandwidth": bandwidth,
         "decode_limit_tokens_per_second": {name: round(bandwidth / size, 1) for name, size in _TRAFFIC.items()},
         "home": str(home()),
         "artifacts": len(list_artifacts()),
-        "remarks": _remarks(),
+        "remarks": remarks(processor, usable_cores()) + _old_runtime(),
     }
 
 
@@ -59,31 +71,30 @@ def memory_bandwidth(megabytes: int = 256, rounds: int = 5) -> float:
 
 def text(found: dict[str, object]) -> str:
     """The examination for people, fit to paste into an issue: no user names, no tokens."""
-    memory = found["memory_available"]
+    memory, processor = found["memory_available"], found["cpu"]
+    assert isinstance(processor, dict)
+    features = processor["features"]
     lines = [
         ("edgedoc", f"{found['edgedoc']}, Python {found['python']}, {found['system']}"),
-        ("cpu", str(found["cpu"])),
+        ("cpu", f"{processor['name']}; {'unknown features' if features is None else _listed(features)}"),
         ("cores", f"{found['cores']} usable"),
         ("memory", f"{int(str(memory)) / 2**30:.1f} GiB free" if memory is not None else "unknown"),
         ("bandwidth", f"{float(str(found['memory_bandwidth'])) / 1e9:.1f} GB/s read, measured"),
     ]
-    for kind, title in (("engines", "engine"), ("exporters", "exporter")):
+    for kind, title in (("engines", "engine"), ("gpu_offload", "on a GPU"), ("exporters", "exporter")):
         packages = found[kind]
         assert isinstance(packages, dict)
         lines += [(f"{name} {title}", state) for name, state in packages.items()]
     limits = found["decode_limit_tokens_per_second"]
     assert isinstance(limits, dict)
-    lines += [
-        ("gpu offload", str(found["gpu_offload"])),
-        ("artifacts", f"{found['artifacts']} in {_without_user(str(found['home']))}"),
-    ]
+    lines.append(("artifacts", f"{found['artifacts']} in {_without_user(str(found['home']))}"))
     lines += [
         ("decode limit", f"{name}: {limit} tokens/s at this bandwidth, without drafts")
         for name, limit in limits.items()
     ]
-    remarks = found["remarks"]
-    assert isinstance(remarks, list)
-    lines += [("note", remark) for remark in remarks]
+    notes = found["remarks"]
+    assert isinstance(notes, list)
+    lines += [("note", note) for note in notes]
     return align(lines)
 
 
@@ -93,14 +104,16 @@ def _timed(pool: ThreadPoolExecutor, parts: list[np.ndarray[tuple[int], np.dtype
     return time.perf_counter() - started
 
 
-def _package(name: str, extra: str) -> str:
-    try:
-        return f"{name} {importlib.metadata.version(name)}"
-    except importlib.metadata.PackageNotFoundError:
-        return f"not installed; get it with: pip install 'edgedoc[{extra}]'"
+def _package(names: tuple[str, ...], extra: str) -> str:
+    for name in names:
+        try:
+            return f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return f"not installed; get it with: pip install 'edgedoc[{extra}]'"
 
 
-def _gpu_offload() -> str:
+def _gguf_offload() -> str:
     try:
         library = load_library()
     except MissingPackageError:
@@ -108,31 +121,50 @@ def _gpu_offload() -> str:
     return "yes" if library.llama_supports_gpu_offload() else "no: this llama-cpp-python was built for the CPU"
 
 
-def _cpu() -> str:
+def _onnx_offload() -> str:
     try:
-        content = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return platform.processor() or platform.machine()
-    fields = dict(line.split(":", 1) for line in content.split("\n\n")[0].splitlines() if ":" in line)
-    named = {key.strip(): value.strip() for key, value in fields.items()}
-    flags = set(named.get("flags", named.get("Features", "")).split())
-    known = [feature for feature in _FEATURES if feature in flags]
-    name = named.get("model name", platform.machine())
-    return f"{name}; {', '.join(known) if known else 'no vector extension edgedoc knows'}"
+        providers = available_providers(load_runtime())
+    except MissingPackageError:
+        return "no engine installed that could"
+    listed = f"providers: {', '.join(providers)}"
+    chosen = choose_provider(providers, Provider.AUTO)
+    if chosen is Provider.CPU:
+        return f"no: this onnxruntime was built for the CPU ({listed})"
+    return f"{chosen}, if its driver starts ({listed})"
 
 
-def _remarks() -> list[str]:
-    cpu = _cpu()
-    remarks = []
-    if platform.machine() in ("x86_64", "AMD64") and "avx2" not in cpu:
-        remarks.append("no AVX2: prefill and decode will be several times slower than the published figures")
-    if "avx2" in cpu and "vnni" not in cpu:
-        remarks.append("no VNNI: 8-bit products run on AVX2, prefill will be slower")
-    if (cores := usable_cores()) < 4:
-        remarks.append(f"few cores ({cores}): prefill is bound by arithmetic, so long pages will be slow")
+def _old_runtime() -> list[str]:
+    try:
+        version = load_runtime().__version__
+    except MissingPackageError:
+        return []
+    return [f"onnxruntime {version} is too old for 4-bit models: pip install -U onnxruntime"] * is_too_old(version)
+
+
+def remarks(processor: Cpu, cores: int) -> list[str]:
+    """What will be slow here, and why."""
+    found = []
+    features, x86 = processor.features, platform.machine() in ("x86_64", "AMD64")
+    if features is not None and x86:
+        if "avx2" not in features:
+            found.append("no AVX2: prefill and decode will be several times slower than the published figures")
+        elif not {"avx_vnni", "avx512_vnni"} & {*features}:
+            found.append("no VNNI: 8-bit products run on AVX2, prefill will be slower")
+            # https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "U8U8": VPMADDUBSW
+            found.append(
+                "no VNNI: onnxruntime may cut off sums in int8 models; see edgedoc verify ARTIFACT --against M"
+            )
+    elif features is not None and "asimddp" not in features:
+        found.append("no dot product instructions: 4-bit and 8-bit models will be slower")
+    if cores < 4:
+        found.append(f"few cores ({cores}): prefill is bound by arithmetic, so long pages will be slow")
     if sys.platform == "win32":
-        remarks.append("Windows: available memory is not read, give --memory")
-    return remarks
+        found.append("Windows: available memory is not read, give --memory")
+    return found
+
+
+def _listed(features: list[str]) -> str:
+    return ", ".join(features) or "no vector extension edgedoc knows"
 
 
 def _without_user(path: str) -> str:

@@ -1,8 +1,9 @@
 """Engines by model format. Nothing heavy is imported before `load` is called."""
 
 import importlib
+import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from edgedoc.engines.base import Engine as Engine
 from edgedoc.engines.base import Logits as Logits
@@ -10,10 +11,30 @@ from edgedoc.errors import UsageError
 
 if TYPE_CHECKING:
     from edgedoc.artifact import Artifact
-    from edgedoc.engines.memory import KvType
+    from edgedoc.engines.gguf_memory import KvType
 
-ENGINES = {"gguf": "edgedoc.engines.llama:LlamaEngine"}
-"""Model format -> module and class. The class has a `load` with the options of `load` below."""
+
+class Entry(NamedTuple):
+    """Where an engine is. The class has a `load` with the options of `load` below, `own` ones included."""
+
+    module: str
+    name: str
+    package: str
+    """What it runs on, as `import` knows it."""
+    own: tuple[str, ...]
+    """Options that only this engine has."""
+
+
+ENGINES = {
+    "gguf": Entry("edgedoc.engines.llama", "LlamaEngine", "llama_cpp", ("gpu_layers", "kv_type")),
+    "onnx": Entry("edgedoc.engines.onnx", "OnnxEngine", "onnxruntime", ("provider",)),
+}
+"""Model format -> engine, the one to prefer first."""
+
+
+def installed() -> tuple[str, ...]:
+    """The formats whose engine's package is on this machine; nothing is imported to find out."""
+    return tuple(name for name, entry in ENGINES.items() if importlib.util.find_spec(entry.package) is not None)
 
 
 def load(
@@ -24,11 +45,14 @@ def load(
     threads: int | None = None,
     gpu_layers: int | None = None,
     kv_type: "KvType | None" = None,
+    provider: str | None = None,
     memory_limit: int | None = None,
 ) -> Engine:
     """Load an artifact, an artifact folder or a bare model file with the engine for its format.
 
-    Options: see `LlamaEngine.load`. Raises what that raises, and UsageError for a format without an engine.
+    Options: see `LlamaEngine.load` (`gpu_layers`, `kv_type`: GGUF only) and `OnnxEngine.load` (`provider`: ONNX only;
+    "auto" and "cpu" mean the same to both). Raises what these raise, and UsageError for a format without an engine or
+    for another format's option.
     """
     from edgedoc.artifact import Artifact
 
@@ -42,14 +66,29 @@ def load(
         raise UsageError(
             f"No engine runs {format_name or 'this kind of'} models ({path}); there is one for: {', '.join(ENGINES)}."
         )
-    module, _, name = ENGINES[format_name].partition(":")
-    engine = getattr(importlib.import_module(module), name).load(
+    if format_name == "gguf":
+        gpu_layers, provider = _as_gpu_layers(provider, gpu_layers), None
+    asked: dict[str, Any] = {"gpu_layers": gpu_layers, "kv_type": kv_type, "provider": provider}
+    own = {name: value for name, value in asked.items() if value is not None}
+    entry = ENGINES[format_name]
+    if foreign := [name for name in own if name not in entry.own]:
+        raise UsageError(f"{' and '.join(foreign)} cannot be chosen for {format_name} models. Leave it out.")
+    engine = getattr(importlib.import_module(entry.module), entry.name).load(
         path,
         context_length=context_length,
         minimum_context=minimum_context,
         threads=threads,
-        gpu_layers=gpu_layers,
-        kv_type=kv_type,
         memory_limit=memory_limit,
+        **own,
     )
     return cast(Engine, engine)
+
+
+def _as_gpu_layers(provider: str | None, gpu_layers: int | None) -> int | None:
+    """llama.cpp's word for where to run: its build has one GPU backend or none, which cannot be told apart here."""
+    if provider not in (None, "auto", "cpu"):
+        raise UsageError(
+            f"The provider {provider} runs ONNX models only; a GGUF model uses whatever GPU its llama-cpp-python was "
+            "built for. Leave the option out, or use an ONNX artifact: edgedoc export MODEL --format onnx"
+        )
+    return 0 if provider == "cpu" and gpu_layers is None else gpu_layers

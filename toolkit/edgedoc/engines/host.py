@@ -1,13 +1,40 @@
 """What this process may use of the machine: cores and memory, container limits included. Knows no model."""
 
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+CPU_FEATURES = (
+    *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "i8mm", "sve"),
+)
+"""Those that change which matrix kernels run, by the kernel's names."""
+
+CPU_INFO = Path("/proc/cpuinfo")
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 CPU_ROOT = Path("/sys/devices/system/cpu")
 MEMORY_INFO = Path("/proc/meminfo")
 OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+class Cpu(NamedTuple):
+    """The processor; `features` are those of CPU_FEATURES it has, None where the system does not say."""
+
+    name: str
+    features: tuple[str, ...] | None
+
+
+def cpu() -> Cpu:
+    """The first processor of this machine."""
+    text = _read(CPU_INFO)
+    if text is None:
+        return Cpu(platform.processor() or platform.machine(), None)
+    lines = text.split("\n\n", 1)[0].splitlines()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = (fields.get("flags") or fields.get("Features") or "").split()
+    return Cpu(fields.get("model name") or platform.machine(), tuple(name for name in CPU_FEATURES if name in flags))
 
 
 def usable_cores() -> int:

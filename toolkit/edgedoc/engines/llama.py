@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.engines.base import Logits
+from edgedoc.engines.feeding import OUTPUT_ROWS, checked, pieces
 from edgedoc.engines.gguf_header import GgufHeader, read_header
+from edgedoc.engines.gguf_memory import KvType, is_repacked, plan_memory
 from edgedoc.engines.host import usable_cores
-from edgedoc.engines.memory import OUTPUT_ROWS, KvType, MemoryPlan, is_repacked, plan_memory
+from edgedoc.engines.memory import MemoryPlan
 from edgedoc.engines.native import load_library, recent_trouble, system_info
 from edgedoc.engines.probe import repacking_is_safe
 from edgedoc.errors import EngineError, UsageError
 
-GGML_TYPES: dict[KvType, int] = {"f16": 1, "q8_0": 8}
+GGML_TYPES: dict[str, int] = {"f16": 1, "q8_0": 8}
 
 
 class LlamaEngine:
@@ -119,17 +121,15 @@ class LlamaEngine:
     def extend(self, tokens: Sequence[int], logits: int = 1) -> Logits:
         """See `Engine.extend`. After an EngineError the cache holds what it held before the call."""
         self._check_open()
-        count = len(tokens)
-        if not 0 <= logits <= count:
-            raise EngineError(f"{logits} rows of logits were asked for {count} tokens.")
-        if self._position + count > self._context_length:
-            raise EngineError(
-                f"The context is full: {self._position} tokens are in it and {count} more do not fit "
-                f"into {self._context_length}."
-            )
+        ids = checked(
+            tokens,
+            logits,
+            position=self._position,
+            context_length=self._context_length,
+            vocab_size=self._vocab_size,
+        )
         rows = np.empty((logits, self._vocab_size), np.float32)
-        if count:
-            self._feed(self._checked(tokens), rows)
+        self._feed(ids, rows)
         return rows
 
     def rewind(self, position: int) -> None:
@@ -150,28 +150,14 @@ class LlamaEngine:
         if not self._free.alive:
             raise EngineError("The engine is closed.")
 
-    def _checked(self, tokens: Sequence[int]) -> NDArray[np.int32]:
-        try:
-            ids = np.asarray(tokens, dtype=np.int32)
-        except (OverflowError, ValueError, TypeError) as error:
-            raise EngineError(f"The token ids are not 32-bit integers: {error}.") from error
-        if ids.min() < 0 or ids.max() >= self._vocab_size:
-            raise EngineError(f"A token id is outside the vocabulary of {self._vocab_size}.")
-        return ids
-
-    def _feed(self, ids: NDArray[np.int32], rows: Logits) -> None:
+    def _feed(self, ids: NDArray[np.int64], rows: Logits) -> None:
         """Feed all ids in native batches; the last len(rows) of them leave their logits in `rows`."""
-        first_row = len(ids) - len(rows)
         begin = self._position
-        start = 0
-        while start < len(ids):
-            size = min(self._batch_size, len(ids) - start)
-            wanted = max(0, start + size - max(start, first_row))
-            if wanted > OUTPUT_ROWS:
-                size -= wanted - OUTPUT_ROWS
-                wanted = OUTPUT_ROWS
-            self._ids[:size] = ids[start : start + size]
-            self._positions[:size] = self._count[begin + start : begin + start + size]
+        for piece in pieces(len(ids), len(rows), self._batch_size):
+            size = piece.tokens.stop - piece.tokens.start
+            wanted = piece.rows.stop - piece.rows.start
+            self._ids[:size] = ids[piece.tokens]
+            self._positions[:size] = self._count[begin + piece.tokens.start : begin + piece.tokens.stop]
             self._wants_logits[: size - wanted] = 0
             self._wants_logits[size - wanted : size] = 1
             self._batch.n_tokens = size
@@ -181,11 +167,9 @@ class LlamaEngine:
                 self._library.llama_memory_seq_rm(self._memory, 0, begin, -1)
                 self._position = begin
                 raise EngineError(f"llama.cpp failed to evaluate {size} tokens (code {status}). {recent_trouble()}")
-            start += size
-            self._position = begin + start
+            self._position = begin + piece.tokens.stop
             if wanted:
-                row = start - wanted - first_row
-                rows[row : row + wanted] = self._native_logits(wanted)
+                rows[piece.rows] = self._native_logits(wanted)
 
     def _native_logits(self, rows: int) -> NDArray[np.float32]:
         """A view of the library's own buffer, valid until its next call.

@@ -1,37 +1,12 @@
-"""How much memory a model needs, from its header alone, and the largest context a budget allows. Loads nothing.
+"""What a loaded model will hold in memory, and the choice among ways to load it. Knows no format and loads nothing."""
 
-The parts were fitted to the buffer sizes llama.cpp 0c1e57098 logs for three qwen2 shapes (4 layers x 256, 24 x 896,
-28 x 1536) at contexts of 512 to 32,768 and match them within 2 MB with flash attention on; tests/test_llama_engine.py
-compares them with the resident memory of a real load.
-"""
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from dataclasses import dataclass
-from typing import Literal
-
-from edgedoc.engines.gguf_header import GgufHeader
 from edgedoc.engines.host import available_memory
-from edgedoc.errors import NotEnoughMemoryError, UsageError
-
-KvType = Literal["f16", "q8_0"]
-
-KV_BYTES: dict[KvType, tuple[int, int]] = {"f16": (1, 2), "q8_0": (32, 34)}
-"""KV cache type -> weights a block, bytes a block."""
-
-CONTEXT_STEP = 256
-"""llama.cpp rounds the cache up to whole multiples of this (`GGML_PAD(n_ctx, 256)`)."""
+from edgedoc.errors import NotEnoughMemoryError
 
 DEFAULT_CONTEXT = 8192
-OUTPUT_ROWS = 64
-"""Rows of logits one native call can return; the buffer is rows x vocabulary x 4 bytes, 39 MB at Qwen2's size."""
-
-REPACKED = frozenset({"Q4_0", "Q4_K", "Q2_K", "IQ4_NL"})
-"""Types that llama.cpp rearranges for the CPU while loading; such weights are copied, never used from the file."""
-
-TOKEN_BYTES = 160
-MERGE_BYTES = 140
-"""llama.cpp's hash tables, measured: resident bytes a vocabulary entry and a merge rule."""
-
-FIXED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,91 +16,28 @@ class MemoryPlan:
     weights: int
     kv_cache: int
     buffers: int
-    total: int
     context_length: int
-    kv_type: KvType
-    available: int | None
+    kv_type: str
+    available: int | None = None
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.kv_cache + self.buffers
 
 
-def is_repacked(header: GgufHeader) -> bool:
-    """Whether most weights get copied into another layout, so that mapping the file would keep two copies resident."""
-    return 2 * sum(header.tensor_types.get(name, 0) for name in REPACKED) > header.tensor_bytes
+def first_fitting(plans: Iterable[MemoryPlan], limit: int | None) -> MemoryPlan:
+    """The first of `plans`, best first, that fits into `limit` bytes or, without one, into this machine.
 
-
-def plan_memory(
-    header: GgufHeader,
-    *,
-    context_length: int | None = None,
-    minimum_context: int | None = None,
-    kv_type: KvType | None = None,
-    batch: int = 512,
-    limit: int | None = None,
-) -> MemoryPlan:
-    """Choose context length and KV type: f16 at the wanted length, else q8_0, else q8_0 and shorter.
-
-    `context_length` defaults to the trained one, at most 8,192; `minimum_context` is how far it may shrink and
-    defaults to no shrinking when a length was asked for. `limit` (bytes) replaces the memory found on this machine.
-    Raises NotEnoughMemoryError with the figures when nothing fits, UsageError for lengths the model cannot have.
+    Raises NotEnoughMemoryError with the figures of the smallest when none fits.
     """
-    wanted = min(header.context_length, DEFAULT_CONTEXT) if context_length is None else context_length
-    shortest = wanted if context_length is not None else min(wanted, 2 * CONTEXT_STEP)
-    if minimum_context is not None:
-        shortest = min(minimum_context, wanted)
-    if not 1 <= shortest <= wanted <= header.context_length:
-        raise UsageError(
-            f"A context of {wanted} tokens is not possible: the model was trained with {header.context_length}."
-        )
-    if kv_type == "q8_0" and header.head_dim % 32:
-        raise UsageError(
-            f"An 8-bit KV cache needs heads of a multiple of 32 units, this model's have {header.head_dim}."
-        )
     available = available_memory() if limit is None else limit
-    plans = list(_candidates(header, wanted, shortest, kv_type, batch, available))
+    tried = []
     for plan in plans:
+        tried.append(replace(plan, available=available))
         if available is None or plan.total <= available:
-            return plan
-    raise NotEnoughMemoryError(_refusal(min(plans, key=lambda plan: plan.total), limit is not None))
-
-
-def _candidates(
-    header: GgufHeader, wanted: int, shortest: int, kv_type: KvType | None, batch: int, available: int | None
-) -> list[MemoryPlan]:
-    """Plans from best to worst."""
-    types: list[KvType] = [kv_type] if kv_type else ["f16", "q8_0"]
-    if kv_type is None and header.head_dim % 32:
-        types = ["f16"]
-    plans = [_plan(header, wanted, candidate, batch, available) for candidate in types]
-    length = _padded(wanted) - CONTEXT_STEP
-    while length >= _padded(shortest):
-        plans.append(_plan(header, length, types[-1], batch, available))
-        length -= CONTEXT_STEP
-    return plans
-
-
-def _padded(length: int) -> int:
-    return -(-length // CONTEXT_STEP) * CONTEXT_STEP
-
-
-def _plan(header: GgufHeader, context_length: int, kv_type: KvType, batch: int, available: int | None) -> MemoryPlan:
-    context = _padded(context_length)
-    block_weights, block_bytes = KV_BYTES[kv_type]
-    kv_cache = 2 * header.layers * header.kv_heads * header.head_dim * context * block_bytes // block_weights
-    weights = header.tensor_bytes + (header.embedding_bytes if header.tied and is_repacked(header) else 0)
-    rows = min(batch, OUTPUT_ROWS)
-    activations = 4 * batch * (3 * header.feed_forward_length + 4 * header.embedding_length)
-    logits = 4 * rows * (header.vocab_size + header.embedding_length)
-    attention_mask = 2 * batch * context
-    vocabulary = TOKEN_BYTES * header.vocab_size + MERGE_BYTES * header.merges
-    buffers = max(activations, logits) + attention_mask + logits + vocabulary + FIXED_BYTES
-    return MemoryPlan(
-        weights=weights,
-        kv_cache=kv_cache,
-        buffers=buffers,
-        total=weights + kv_cache + buffers,
-        context_length=context,
-        kv_type=kv_type,
-        available=available,
-    )
+            return tried[-1]
+    raise NotEnoughMemoryError(_refusal(min(tried, key=lambda plan: plan.total), limit is not None))
 
 
 def _refusal(plan: MemoryPlan, limited: bool) -> str:

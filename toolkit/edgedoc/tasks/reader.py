@@ -118,9 +118,10 @@ class Reader:
         *,
         fallback: Fallback = Fallback.RULES,
         threads: int | None = None,
+        provider: str | None = None,
         memory_limit: int | None = None,
     ) -> "Reader":
-        """Load an artifact folder; short of memory (`memory_limit`, bytes), the windows get smaller.
+        """Load an artifact folder; short of memory (`memory_limit`, bytes) or context, the windows get smaller.
 
         Raises what `Artifact.open`, the engine's `load` and the constructor raise.
         """
@@ -133,6 +134,7 @@ class Reader:
             context_length=context_needed(recipe, overhead, recipe.window),
             minimum_context=context_needed(recipe, overhead, min(SMALLEST_WINDOW, recipe.window)),
             threads=threads,
+            provider=provider,
             memory_limit=memory_limit,
         )
         return cls(recipe, tokenizer, engine, fallback=fallback)
@@ -157,7 +159,7 @@ class Reader:
         # What is furniture is for the model to say, so an empty answer is told, not refused.
         empty = "the page has no text" if not parts else "nothing but page furniture was found" if not markdown else ""
         narrow = (
-            f"windows of {self._budget} tokens instead of {self._full_budget}, for want of memory"
+            f"windows of {self._budget} tokens instead of {self._full_budget}, for want of memory or context"
             if self._budget < self._full_budget and len(parts) > 1
             else ""
         )
