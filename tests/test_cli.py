@@ -90,6 +90,7 @@ def test_every_command_explains_itself_and_prints_json(run: Run, command: str) -
         ("convert page.html --fallback nonsense", 2, "--fallback is rules or none, not 'nonsense'"),
         ("convert page.html --memory abc -m INT8", 2, "'abc' is not an amount of memory. Write it like 600M"),
         ("convert page.html --threads 0", 2, "--threads"),
+        ("convert page.html --provider cuda -m INT8", 2, "The provider cuda runs ONNX models only"),
         ("convert page.html page.html", 2, "Name a folder with --out"),
         ("convert page.html page.html -o out", 2, "would both become"),
         ("convert page.html -m reader-lm-0.5", 2, "Did you mean 'reader-lm-0.5b'?"),
@@ -198,11 +199,15 @@ def test_one_changed_byte_is_found(run: Run, tiny_artifacts: Artifacts) -> None:
 
 
 def test_verify_against_full_precision(run: Run, tiny_artifacts: Artifacts) -> None:
-    done = run("verify", tiny_artifacts["int8"], "--against", tiny_artifacts["f32"], "--json")
+    line = ("verify", tiny_artifacts["int8"], "--against", tiny_artifacts["f32"], "--min-agreement")
+    done = run(*line, "0", "--json")
     fidelity = json.loads(done.out)["fidelity"]
     assert done.code == 0
-    assert 0.0 < fidelity["top1_agreement"] <= 1.0
+    assert 0.0 < fidelity["top1_agreement"] < 1.0
     assert fidelity["kl_mean"] > 0.0
+    failed = run(*line, "1")
+    assert (failed.code, failed.err) == (1, "")
+    assert failed.out.splitlines()[-1] == "FAILED: at least 100.0% of the answers' tokens should be the same"
 
 
 def test_without_an_engine_the_extra_is_named(

@@ -32,7 +32,8 @@ def test_demo_block_is_the_committed_result() -> None:
 def test_demo_result_is_a_measurement() -> None:
     """All three precisions, on a named machine, with samples."""
     result = json.loads(RESULT.read_text("utf-8"))
-    assert [row["preset"] for row in result["rows"]] == ["f32", "int8", "int4"]
+    # Behind them, the second engine's rows.
+    assert [row["preset"] for row in result["rows"][:3]] == ["f32", "int8", "int4"]
     assert result["machine"]["cpu"]
     assert all(row["rounds"] >= 3 for row in result["rows"])
 

@@ -1,7 +1,7 @@
 """The whole journey on the bundled model: export to three precisions, convert the sample pages with each, the bill.
 
-Every figure is measured here and now, against f32 of the same checkpoint. Knows nothing that `export`, `cell` and
-`fidelity` do not know.
+Every figure is measured here and now, against f32 of the same checkpoint; with a second engine on the machine, its int8
+and int4 stand beside. Knows nothing that `export`, `cell` and `fidelity` do not know.
 """
 
 import time
@@ -14,6 +14,7 @@ from edgedoc.console import Report
 from edgedoc.files import write
 from edgedoc_bench.cell import measure_apart
 from edgedoc_bench.fidelity import compare_artifacts, sample_files
+from edgedoc_bench.formats import usable
 from edgedoc_bench.machine import describe as describe_machine
 from edgedoc_export.build import export
 
@@ -32,27 +33,29 @@ def run(out: Path, report: Report, *, rounds: int = ROUNDS) -> dict[str, Any]:
     machine = describe_machine()
     pages = _lay_out_pages(out)
     rows: list[dict[str, Any]] = []
-    for preset in PRESETS:
-        stage = f"{preset}: export, convert, measure"
+    cells = variants()
+    for format, preset in cells:
+        name = preset if format == cells[0][0] else f"{format}-{preset}"
+        stage = f"{format} {preset}: export, convert, measure"
         report(stage, 0, 1)
         begin = time.perf_counter()
-        folder = export(MODEL, preset=preset, out=out / f"{MODEL}-{preset}", overwrite=True)
+        folder = export(MODEL, format=format, preset=preset, out=out / f"{MODEL}-{name}", overwrite=True)
         exported = time.perf_counter() - begin
         artifact = Artifact.open(folder)
-        row: dict[str, Any] = {"preset": preset, "artifact": str(folder), "export_seconds": exported}
-        row |= {"file_bytes": artifact.model_path.stat().st_size, "bits_per_weight": artifact.manifest.bits_per_weight}
+        row: dict[str, Any] = {"format": format, "preset": preset, "artifact": str(folder), "export_seconds": exported}
+        row |= {"file_bytes": model_bytes(artifact), "bits_per_weight": artifact.manifest.bits_per_weight}
         row |= measure_apart(folder, pages, rounds)
         for page, markdown in zip(pages, row.pop("markdown"), strict=True):
-            write(out / "markdown" / preset / f"{page.stem}.md", markdown)
+            write(out / "markdown" / name / f"{page.stem}.md", markdown)
         rows.append(row)
         report(stage, 1, 1)
-    report("comparing with f32", 0, len(PRESETS))
+    report("comparing with f32", 0, len(rows))
     reference = Artifact.open(Path(rows[0]["artifact"]))
     for number, row in enumerate(rows, 1):
         row["fidelity"] = compare_artifacts(
             reference, Artifact.open(Path(row["artifact"])), [page.read_bytes() for page in pages]
         ).as_dict()
-        report("comparing with f32", number, len(PRESETS))
+        report("comparing with f32", number, len(rows))
     return {
         "model": MODEL,
         "rounds": rounds,
@@ -64,6 +67,18 @@ def run(out: Path, report: Report, *, rounds: int = ROUNDS) -> dict[str, Any]:
         "machine_line": machine.line(),
         "seconds": time.perf_counter() - started,
     }
+
+
+def variants() -> list[tuple[str, str]]:
+    """Format and preset of every row: the preferred format's three, f32 first, then int8 and int4 of the others."""
+    first, *others = usable()
+    return [(first, preset) for preset in PRESETS] + [(other, preset) for other in others for preset in PRESETS[1:]]
+
+
+def model_bytes(artifact: Artifact) -> int:
+    """The model with the data files beside it; tokenizer and configurations are not counted."""
+    model = artifact.manifest.model_file
+    return sum(entry.bytes for name, entry in artifact.manifest.files.items() if name.startswith(model))
 
 
 def table(result: dict[str, Any]) -> str:
@@ -81,10 +96,11 @@ def table(result: dict[str, Any]) -> str:
         "agrees with f32",
     )
     lines: list[tuple[str, ...]] = [head]
+    several = len({row.get("format") for row in result["rows"]}) > 1
     for row in result["rows"]:
         lines.append(
             (
-                row["preset"],
+                f"{row['format']} {row['preset']}" if several else row["preset"],
                 f"{row['file_bytes'] / 1e6:.1f}",
                 f"{row['bits_per_weight']:.2f}",
                 f"{row['load_seconds']:.2f}",

@@ -5,23 +5,8 @@ import os
 import platform
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from edgedoc.engines.host import available_memory, usable_cores
-
-FLAGS = (
-    "avx2",
-    "avx_vnni",
-    "avx512f",
-    "avx512_vnni",
-    "avx512_bf16",
-    "amx_int8",
-    "amx_bf16",
-    "asimd",
-    "asimddp",
-    "i8mm",
-)
-"""CPU features that change which matrix kernels run."""
+from edgedoc.engines.host import available_memory, cpu, usable_cores
 
 PACKAGES = ("edgedoc", "llama-cpp-python", "numpy", "tokenizers", "onnxruntime", "gguf")
 
@@ -64,11 +49,11 @@ class Machine:
 
 def describe() -> Machine:
     """This machine, now."""
-    cpu, flags = _cpu()
+    processor = cpu()
     return Machine(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
-        cpu=cpu,
-        flags=tuple(flag for flag in FLAGS if flag in flags),
+        cpu=processor.name,
+        flags=processor.features or (),
         logical_cpus=os.cpu_count() or 0,
         usable_cores=usable_cores(),
         memory_available=available_memory(),
@@ -78,16 +63,6 @@ def describe() -> Machine:
         engine_build=_engine_build(),
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     )
-
-
-def _cpu() -> tuple[str, frozenset[str]]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine(), frozenset()
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = fields.get("model name") or platform.machine()
-    return name, frozenset((fields.get("flags") or fields.get("Features") or "").split())
 
 
 def _versions() -> dict[str, str]:
