@@ -1,162 +1,216 @@
 """How closely an artifact follows full precision of the same checkpoint, token by token. Knows no gold answers.
 
-Both models read the same tokens, those that full precision wrote, and their next-token distributions are compared at
-every answer position: top-1 agreement and Kullback-Leibler divergence (as llama.cpp's llama-perplexity defines them).
-Rows are compared as they come: two slabs of logits are held at a time, whatever the length of the answers.
+Both models read the same tokens one after the other: the logits of full precision wait on disk (a row of 152,000 is
+0.6 MB), so that the two are never in memory together.
 """
 
+import importlib
 import importlib.resources
+import importlib.util
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.artifact import RECIPE, TOKENIZER, Artifact
-from edgedoc.engines import load
+from edgedoc.engines import ENGINES, installed, load
 from edgedoc.engines.base import Engine
-from edgedoc.errors import EngineError, UsageError
+from edgedoc.errors import UsageError
 from edgedoc.manifest import MANIFEST
 from edgedoc.recipes import Task, list_recipes
-from edgedoc.tasks.reader import Fallback, Reader
-from edgedoc.tokens import Tokenizer
+from edgedoc.tasks.reader import SMALLEST_WINDOW, context_needed
+from edgedoc.tokens import Prompt, Tokenizer
+from edgedoc_bench.divergence import Agreement, Place, Tally
+from edgedoc_bench.passages import Passage, read
 
 SLAB = 64
 """Rows of logits held at a time: 152,000 columns make 39 MB of them."""
-NAMED_PLACES = 5
-"""Disagreements that are told one by one."""
+
+BARS = ((16, 0.999), (8, 0.995), (4, 0.97), (0, 0.90))
+"""Bits in a preset's name, at least, and the share of answer tokens that should be the same.
+
+Below what nano-reader reaches on its sample pages (1,527 tokens, either format: int8 100 %, int4 99.9 %), so that what
+falls under it has a defect and not bad luck.
+"""
+
+CONTEXT_TOKENS = 12
+"""Tokens before a place that are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fidelity:
-    """Agreement over `positions` answer positions of `windows` windows; divergence in nats per token."""
+    """Agreement on the answers, which counts, and on the prompts; what was read, and what it is compared with."""
 
+    reference: str
+    text: str
     windows: int
-    positions: int
-    top1_agreement: float
-    kl_mean: float
-    kl_p99: float
-    kl_max: float
-    disagreements: tuple[str, ...] = ()
-    """Where the two part: "window 2, token 17: 'x' became 'y'", the first few."""
+    answer: Agreement
+    prompt: Agreement
+    places: tuple[str, ...]
+    """The worst positions of the answers in words."""
+    prompt_places: tuple[str, ...]
+    bar: float
+    """The least `top1_agreement` on the answers that passes."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answers agree as they should."""
+        return self.answer.top1_agreement >= self.bar
 
     def as_dict(self) -> dict[str, object]:
-        """Plain data."""
-        return dict(vars(self))
+        """Plain data; the figures at the top are those of the answers."""
+        return {
+            **self.answer.as_dict(),
+            "prompt": {
+                **self.prompt.as_dict(),
+                "worst": _worst(self.prompt.worst, self.prompt_places),
+            },
+            "windows": self.windows,
+            "reference": self.reference,
+            "text": self.text,
+            "worst": _worst(self.answer.worst, self.places),
+            "min_agreement": self.bar,
+            "passed": self.passed,
+        }
 
 
-@dataclass(frozen=True)
-class Answered:
-    """A prompt and the answer that full precision gave, as token ids."""
-
-    prompt: Sequence[int]
-    answer: Sequence[int]
-
-
-def divergence(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> NDArray[np.float64]:
-    """KL(reference || candidate) of each row, in nats; both (rows, vocabulary) logits."""
-    # Row by row: in float64 a slab of both would be ten times a slab of float32.
-    return np.array([_row_divergence(p, q) for p, q in zip(reference, candidate, strict=True)], np.float64)
-
-
-def measure(
-    reference: Engine, candidate: Engine, sequences: Iterable[Answered], tokenizer: Tokenizer | None = None
+def compare(
+    artifact: Artifact, against: str, pages: Sequence[bytes] | None = None, *, min_agreement: float | None = None
 ) -> Fidelity:
-    """Compare two engines on `sequences`; disagreements are named as text where a tokenizer is given.
-
-    Raises UsageError when there is nothing to compare or the vocabularies differ, EngineError for logits that are no
-    numbers.
-    """
-    if reference.vocab_size != candidate.vocab_size:
-        raise UsageError(
-            f"The vocabularies have {reference.vocab_size} and {candidate.vocab_size} tokens: different models."
-        )
-    agreed: list[NDArray[np.bool_]] = []
-    kls: list[NDArray[np.float64]] = []
-    places: list[str] = []
-    windows = 0
-    for windows, sequence in enumerate(sequences, 1):
-        position = 0
-        for first, second in zip(answer_logits(reference, sequence), answer_logits(candidate, sequence), strict=True):
-            best, other = first.argmax(-1), second.argmax(-1)
-            agreed.append(best == other)
-            kls.append(divergence(first, second))
-            for row in np.flatnonzero(best != other)[: NAMED_PLACES - len(places)]:
-                was, became = (_name(tokenizer, int(ids[row])) for ids in (best, other))
-                places.append(f"window {windows}, token {position + row + 1}: {was} became {became}")
-            position += len(first)
-    if not agreed:
-        raise UsageError("There is nothing to compare: no window of the pages has text.")
-    kl = np.concatenate(kls)
-    if np.isnan(kl).any():
-        raise EngineError("The model's output is not a number: the weights are damaged. Export the model again.")
-    return Fidelity(
-        windows=windows,
-        positions=len(kl),
-        top1_agreement=float(np.concatenate(agreed).mean()),
-        kl_mean=float(kl.mean()),
-        kl_p99=float(np.quantile(kl, 0.99)),
-        kl_max=float(kl.max()),
-        disagreements=tuple(places),
-    )
-
-
-def answer_logits(engine: Engine, sequence: Answered) -> Iterator[NDArray[np.float32]]:
-    """Logits of every position that predicts a token of the answer or its end, in slabs of (up to SLAB, vocabulary)."""
-    engine.rewind(0)
-    yield engine.extend(sequence.prompt, logits=1)
-    for start in range(0, len(sequence.answer), SLAB):
-        part = sequence.answer[start : start + SLAB]
-        yield engine.extend(part, logits=len(part))
-
-
-def compare(artifact: Artifact, against: str, pages: Sequence[bytes] | None = None) -> Fidelity:
     """Fidelity of `artifact` to `against`: a full-precision artifact folder, a checkpoint folder or a recipe name.
 
-    `pages` default to the bundled samples. Raises UsageError when the two cannot be compared.
+    A checkpoint is exported to f32 in the artifact's own format, or in the other one where only that can be made and
+    run here. `pages` default to the bundled samples, `min_agreement` to the bar of the preset.
+    Raises UsageError when the two cannot be compared, and what `export` and `load` raise.
     """
     if artifact.recipe.task is not Task.READER:
         raise UsageError(
             f"{artifact.recipe.name} is a {artifact.recipe.task} model; only readers can be compared so far."
         )
     with tempfile.TemporaryDirectory(prefix="edgedoc-verify-") as scratch:
-        folder = Path(against)
+        folder, what = Path(against), f"the artifact {against}"
         if not (folder / MANIFEST).exists():
             from edgedoc_export.build import export
 
             # A checkpoint is read as the artifact reads: same prompt, same windows. A recipe's name says it all itself.
             named = against in {recipe.name for recipe in list_recipes()}
             recipe = None if named else artifact.path / RECIPE
-            folder = export(against, preset="f32", out=Path(scratch) / "reference", recipe=recipe)
-        return compare_artifacts(Artifact.open(folder), artifact, sample_pages() if pages is None else pages)
+            out, what = Path(scratch) / "reference", f"an f32 export of {against}"
+            folder = export(against, format=reference_format(artifact), preset="f32", out=out, recipe=recipe)
+        return compare_artifacts(
+            Artifact.open(folder),
+            artifact,
+            sample_pages() if pages is None else pages,
+            what=what,
+            text="the bundled sample pages" if pages is None else "the given pages",
+            min_agreement=min_agreement,
+        )
 
 
-def compare_artifacts(reference: Artifact, candidate: Artifact, pages: Iterable[bytes]) -> Fidelity:
-    """Fidelity of `candidate` to `reference` on `pages`, each read in full precision first."""
+def compare_artifacts(
+    reference: Artifact,
+    candidate: Artifact,
+    pages: Iterable[bytes],
+    *,
+    what: str = "full precision",
+    text: str = "the given pages",
+    min_agreement: float | None = None,
+) -> Fidelity:
+    """Fidelity of `candidate` to `reference` on `pages`; `what` and `text` name these two for people."""
     if reference.manifest.files[TOKENIZER] != candidate.manifest.files[TOKENIZER]:
         raise UsageError(f"{candidate.path} and {reference.path} have different tokenizers: they are different models.")
-    with Reader.open(reference.path, fallback=Fallback.NONE) as reader:
-        engine = load(candidate, context_length=reader.engine.context_length)
+    tokenizer = Tokenizer.from_file(candidate.tokenizer_path)
+    passages = read(pages, candidate.recipe, tokenizer, min(_context(reference), _context(candidate)))
+    with tempfile.TemporaryFile(prefix="edgedoc-logits-") as file:
+        longest = max((len(passage.tokens) for passage in passages), default=1)
+        engine = load(reference, context_length=longest)
         try:
-            answered = [Answered(prompt, answer) for page in pages for prompt, answer in reader.answers(page)]
-            return measure(reader.engine, engine, answered, reader.tokenizer)
+            columns = engine.vocab_size
+            record(engine, passages, file)
         finally:
             engine.close()
+        engine = load(candidate, context_length=longest)
+        try:
+            answer, prompt = measure(file, columns, engine, passages)
+        finally:
+            engine.close()
+    manifest = reference.manifest
+    return Fidelity(
+        reference=f"{what} ({manifest.format} {manifest.preset}, run by {ENGINES[manifest.format].package})",
+        text=f"{text}, and the Markdown that the deterministic converter makes of them as the answers",
+        windows=len(passages),
+        answer=answer,
+        prompt=prompt,
+        places=tuple(_in_words(place, passages, tokenizer) for place in answer.worst),
+        prompt_places=tuple(_in_words(place, passages, tokenizer) for place in prompt.worst),
+        bar=bar(candidate.manifest.preset) if min_agreement is None else min_agreement,
+    )
+
+
+def record(engine: Engine, passages: Iterable[Passage], file: BinaryIO) -> None:
+    """Write the float32 logits of every token of every passage to `file`, row after row."""
+    for passage in passages:
+        for _, rows in _logits(engine, passage):
+            file.write(rows.tobytes())
+    file.seek(0)
+
+
+def measure(file: BinaryIO, columns: int, engine: Engine, passages: Iterable[Passage]) -> tuple[Agreement, Agreement]:
+    """Compare `engine` with what `record` wrote, rows of `columns`: agreement on the answers and on the prompts.
+
+    Raises UsageError when there is nothing to compare or the vocabularies differ, EngineError for logits that are no
+    numbers.
+    """
+    if columns != engine.vocab_size:
+        raise UsageError(f"The vocabularies have {columns} and {engine.vocab_size} tokens: different models.")
+    answer, prompt = Tally(), Tally()
+    for window, passage in enumerate(passages):
+        for start, rows in _logits(engine, passage):
+            recorded = np.frombuffer(file.read(rows.nbytes), np.float32).reshape(rows.shape)
+            cut = min(max(passage.answer_row - start, 0), len(rows))
+            prompt.add(recorded[:cut], rows[:cut], window, start)
+            answer.add(recorded[cut:], rows[cut:], window, start + cut)
+    return answer.agreement(), prompt.agreement()
+
+
+def bar(preset: str) -> float:
+    """The least agreement on the answers that a preset of this name should reach: see BARS."""
+    digits = re.search(r"\d+", preset)
+    bits = int(digits[0]) if digits else 0
+    return next(share for least, share in BARS if bits >= least)
+
+
+def reference_format(artifact: Artifact) -> str:
+    """The artifact's own format where f32 can be made and run in it here, else another, else its own all the same."""
+    # The exporter of a format needs the package of that name.
+    usable = [name for name in installed() if importlib.util.find_spec(name) is not None]
+    own = str(artifact.format)
+    return own if own in usable or not usable else usable[0]
 
 
 def describe(found: Fidelity) -> str:
     """The measurement in words."""
-    lines = [
-        f"same next token as full precision at {found.top1_agreement:.2%} of {found.positions} positions "
-        f"in {found.windows} windows",
-        f"KL divergence {found.kl_mean:.5f} nats a token on average, {found.kl_p99:.5f} at the 99th percentile, "
-        f"{found.kl_max:.4f} at most",
-        *found.disagreements,
-    ]
-    return "\n".join(lines)
+    answer, prompt = found.answer, found.prompt
+    verdict = "passed" if found.passed else "FAILED"
+    return "\n".join(
+        [
+            f"compared with {found.reference}",
+            f"on {found.text}: {found.windows} windows",
+            f"answers, {answer.positions} tokens: {_figures(answer)}",
+            f"prompts, {prompt.positions} tokens, which do not count: {_figures(prompt)}",
+            *(["answer tokens that diverge most:"] if found.places else []),
+            *(f"  {place}" for place in found.places),
+            *(["prompt token that diverges most:"] if found.prompt_places else []),
+            *(f"  {place}" for place in found.prompt_places[:1]),
+            f"{verdict}: at least {found.bar:.1%} of the answers' tokens should be the same",
+        ]
+    )
 
 
 def sample_pages() -> list[bytes]:
@@ -170,19 +224,50 @@ def sample_files() -> list[Traversable]:
     return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".html")), key=lambda entry: entry.name)
 
 
-def _name(tokenizer: Tokenizer | None, token: int) -> str:
-    text = tokenizer.decode([token]) if tokenizer is not None else ""
+def _logits(engine: Engine, passage: Passage) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    engine.rewind(0)
+    for start in range(0, len(passage.tokens), SLAB):
+        part = passage.tokens[start : start + SLAB]
+        yield start, engine.extend(part, logits=len(part))
+
+
+def _context(artifact: Artifact) -> int:
+    """Tokens this machine's memory and the artifact allow, as far as a window of the recipe needs them."""
+    recipe = artifact.recipe
+    overhead = Prompt(recipe, Tokenizer.from_file(artifact.tokenizer_path)).overhead
+    plan = importlib.import_module(ENGINES[artifact.format].module).plan(
+        artifact.model_path,
+        context_length=context_needed(recipe, overhead, recipe.window),
+        minimum_context=context_needed(recipe, overhead, min(SMALLEST_WINDOW, recipe.window)),
+    )
+    return int(plan.context_length)
+
+
+def _figures(found: Agreement) -> str:
+    return (
+        f"same next token {found.top1_agreement:.2%}, KL divergence {found.kl_mean:.5f} nats a token on average, "
+        f"{found.kl_p99:.5f} at the 99th percentile, {found.kl_max:.4f} at most; "
+        f"{found.kl_tail_share:.0%} of it at the worst hundredth of the positions"
+    )
+
+
+def _worst(places: Sequence[Place], words: Sequence[str]) -> list[dict[str, object]]:
+    return [{**asdict(place), "text": text} for place, text in zip(places, words, strict=True)]
+
+
+def _in_words(place: Place, passages: Sequence[Passage], tokenizer: Tokenizer) -> str:
+    passage = passages[place.window]
+    begin = max(0, place.row + 1 - CONTEXT_TOKENS)
+    seen = tokenizer.decode(passage.tokens[begin : place.row + 1])
+    follows = passage.tokens[place.row + 1] if place.row + 1 < len(passage.tokens) else None
+    text = "where the text ends" if follows is None else f"before {_name(tokenizer, follows)}"
+    return (
+        f"{place.kl:.4f} nats in window {place.window + 1} after {seen!r}, {text}: "
+        f"{_name(tokenizer, place.reference)} ({place.reference_probability:.0%}) became "
+        f"{_name(tokenizer, place.candidate)} ({place.candidate_probability:.0%})"
+    )
+
+
+def _name(tokenizer: Tokenizer, token: int) -> str:
     # Control tokens, the end of the answer above all, have no text.
-    return repr(text) if text else f"token {token}"
-
-
-def _row_divergence(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
-    p, q = _log_softmax(reference), _log_softmax(candidate)
-    # Rounding can bring the sum of equal rows a hair below zero. NaN passes through both.
-    return float(np.maximum(np.exp(p) @ (p - q), 0.0))
-
-
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max()
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum())
-    return result
+    return repr(tokenizer.decode([token])) if tokenizer.decode([token]) else f"token {token}"
