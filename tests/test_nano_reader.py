@@ -30,7 +30,7 @@ def test_sample_pages_come_out_right(artifact: Path) -> None:
             conversion = reader.convert(page)
             wanted = convert(clean(page.decode()).html)
             assert conversion.flagged == 0
-            assert Levenshtein.normalized_similarity(wanted, conversion.markdown.strip()) >= 0.97
+            assert Levenshtein.normalized_similarity(wanted, conversion.markdown.strip()) >= 0.9
 
 
 def test_words_nobody_taught_it_are_copied(artifact: Path) -> None:
