@@ -1,9 +1,10 @@
 """The bundled model against itself zero-padded into reader-lm-0.5b's exact shapes: the same tokens, at the real cost.
 
-    python -m edgedoc_bench.widen_bench [--presets bf16 int8 int4] [--threads N]
+    python -m edgedoc_bench.widen_bench [--format gguf|onnx] [--presets bf16 int8 int4] [--threads N]
 
-In bf16 the wide artifact must give token for token what the nano one gives: that checks writer, engine and loop at true
-shapes end to end. The quantised rows say what documents cost at the real size; their agreement, too, is with nano.
+In full precision (bf16 as GGUF, f32 as ONNX) the wide artifact must give token for token what the nano one gives: that
+checks writer, engine and loop at true shapes end to end. The quantised rows say what documents cost at the real size;
+their agreement, too, is with nano.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from time import perf_counter
 from edgedoc.artifact import Artifact
 from edgedoc.catalogue import align
 from edgedoc.tasks.reader import Fallback, Reader
+from edgedoc_bench.demo import model_bytes
 from edgedoc_bench.fidelity import sample_pages
 from edgedoc_bench.machine import Machine, describe
 from edgedoc_bench.spread import Spread
@@ -27,6 +29,8 @@ from edgedoc_export.widen import widen
 
 RESULTS = Path(__file__).parents[1] / "results"
 MODEL = "nano-reader"
+FULL = {"gguf": "bf16", "onnx": "f32"}
+"""The preset of each format that holds the checkpoint, which is in bfloat16, exactly."""
 
 
 def read(artifact: Path, pages: list[bytes], threads: int | None) -> dict[str, object]:
@@ -41,19 +45,21 @@ def read(artifact: Path, pages: list[bytes], threads: int | None) -> dict[str, o
         "seconds_per_page": seconds / len(pages),
         "prefill": asdict(Spread.of([w.prompt_tokens / w.prefill_seconds for w in windows])),
         "decode": asdict(Spread.of([(w.steps - 1) / w.decode_seconds for w in windows if w.steps > 1])),
-        "bytes": Artifact.open(artifact).model_path.stat().st_size,
+        "bytes": model_bytes(Artifact.open(artifact)),
         "bits_per_weight": Artifact.open(artifact).manifest.bits_per_weight,
     }
 
 
 def main() -> None:
-    """Widen, export, read, compare; write widen-bench.json and widen-bench.md."""
+    """Widen, export, read, compare; write JSON and Markdown to --out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--presets", nargs="*", default=["bf16", "int8", "int4"])
+    parser.add_argument("--format", choices=FULL, default="gguf")
+    parser.add_argument("--presets", nargs="*", help="full precision, int8 and int4 unless said")
     parser.add_argument("--pages", type=int, default=3, help="how many of the sample pages")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+    full, name = FULL[options.format], "widen-bench" if options.format == "gguf" else "widen-bench-onnx"
     machine = describe()
     pages = sample_pages()[: options.pages]
     rows: dict[str, dict[str, object]] = {}
@@ -61,18 +67,19 @@ def main() -> None:
         folder = Path(scratch)
         nano = find_source(MODEL).folder
         wide = widen(Checkpoint.open(nano), READER_LM_05B, folder / "wide", dtype="BF16", filler=0)
-        rows["nano bf16"] = read(export(MODEL, preset="bf16", out=folder / "nano"), pages, options.threads)
-        for preset in options.presets:
-            artifact = export(wide, preset=preset, out=folder / preset, recipe=MODEL)
+        narrow = export(MODEL, format=options.format, preset=full, out=folder / "nano")
+        rows[f"nano {full}"] = read(narrow, pages, options.threads)
+        for preset in options.presets or (full, "int8", "int4"):
+            artifact = export(wide, format=options.format, preset=preset, out=folder / preset, recipe=MODEL)
             rows[f"wide {preset}"] = read(artifact, pages, options.threads)
-    reference = rows["nano bf16"]["answers"]
+    reference = rows[f"nano {full}"]["answers"]
     for row in rows.values():
         row["same_as_nano"] = _same(reference, row.pop("answers"))
-    page = _page(machine, rows, len(pages))
+    page = _page(machine, options.format, rows, len(pages))
     options.out.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine.as_dict(), "rows": rows}
-    (options.out / "widen-bench.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    (options.out / "widen-bench.md").write_text(page, encoding="utf-8")
+    (options.out / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (options.out / f"{name}.md").write_text(page, encoding="utf-8")
     print(page)
 
 
@@ -91,7 +98,7 @@ def _same(reference: object, answers: object) -> dict[str, int]:
     }
 
 
-def _page(machine: Machine, rows: dict[str, dict[str, object]], pages: int) -> str:
+def _page(machine: Machine, format: str, rows: dict[str, dict[str, object]], pages: int) -> str:
     lines: list[tuple[str, ...]] = [
         ("", "file MB", "bits/weight", "prefill tok/s", "decode tok/s", "s/page", "windows as nano", "tokens as nano"),
     ]
@@ -113,7 +120,7 @@ def _page(machine: Machine, rows: dict[str, dict[str, object]], pages: int) -> s
     busy = "\nThe machine was busy: the speeds say little, the tokens hold.\n" if machine.busy else ""
     return "\n".join(
         [
-            "# nano-reader at reader-lm-0.5b's shapes",
+            f"# nano-reader at reader-lm-0.5b's shapes, {format}",
             "",
             f"Zero-padded to 24 layers, hidden 896, vocabulary 151,936; {pages} of the sample pages, no fallback; "
             "median over windows (lowest-highest).",
