@@ -20,7 +20,7 @@ from edgedoc.errors import EngineError, UsageError
 from edgedoc.manifest import FileEntry
 from edgedoc.recipes import load_recipe
 from edgedoc.tokens import Tokenizer
-from edgedoc_bench import fidelity, passages
+from edgedoc_bench import fidelity, formats, passages
 from edgedoc_bench.divergence import WORST, Agreement, divergence
 from edgedoc_bench.fidelity import bar, compare, describe, measure, record, reference_format
 from edgedoc_bench.passages import Passage
@@ -191,9 +191,9 @@ def test_the_reference_is_made_for_the_same_engine_or_the_one_there_is(
     pytest.importorskip("onnxruntime")
     artifact = Artifact.open(tiny_artifacts["int8"])
     assert reference_format(artifact) == "gguf"
-    monkeypatch.setattr(fidelity, "installed", lambda: ("onnx",))
+    monkeypatch.setattr(formats, "installed", lambda: ("onnx",))
     assert reference_format(artifact) == "onnx"
-    monkeypatch.setattr(fidelity, "installed", tuple)
+    monkeypatch.setattr(formats, "installed", tuple)
     assert reference_format(artifact) == "gguf"
 
 

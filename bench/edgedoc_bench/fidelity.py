@@ -6,7 +6,6 @@ Both models read the same tokens one after the other: the logits of full precisi
 
 import importlib
 import importlib.resources
-import importlib.util
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.artifact import RECIPE, TOKENIZER, Artifact
-from edgedoc.engines import ENGINES, installed, load
+from edgedoc.engines import ENGINES, load
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.manifest import MANIFEST
@@ -27,6 +26,7 @@ from edgedoc.recipes import Task, list_recipes
 from edgedoc.tasks.reader import SMALLEST_WINDOW, context_needed
 from edgedoc.tokens import Prompt, Tokenizer
 from edgedoc_bench.divergence import Agreement, Place, Tally
+from edgedoc_bench.formats import runnable
 from edgedoc_bench.passages import Passage, read
 
 SLAB = 64
@@ -188,9 +188,7 @@ def bar(preset: str) -> float:
 
 def reference_format(artifact: Artifact) -> str:
     """The artifact's own format where f32 can be made and run in it here, else another, else its own all the same."""
-    # The exporter of a format needs the package of that name.
-    usable = [name for name in installed() if importlib.util.find_spec(name) is not None]
-    own = str(artifact.format)
+    own, usable = str(artifact.format), runnable()
     return own if own in usable or not usable else usable[0]
 
 

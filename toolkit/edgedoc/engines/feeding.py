@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgedoc.errors import EngineError
+from edgedoc.errors import EngineError, UsageError
 
 OUTPUT_ROWS = 64
 """Rows of logits one native call may return; the buffer is rows x vocabulary x 4 bytes, 39 MB at Qwen2's size."""
@@ -37,6 +37,18 @@ def checked(
     if count and (ids.min() < 0 or ids.max() >= vocab_size):
         raise EngineError(f"A token id is outside the vocabulary of {vocab_size}.")
     return ids
+
+
+def check_rewind(position: int, reached: int) -> None:
+    """Raises EngineError when an engine at `reached` cannot go back to `position`."""
+    if not 0 <= position <= reached:
+        raise EngineError(f"Cannot rewind to {position}: the engine is at {reached}.")
+
+
+def check_sizes(batch: int, threads: int | None) -> None:
+    """Raises UsageError for sizes no engine can be loaded with; None leaves the number of threads to the engine."""
+    if batch < 1 or (threads is not None and threads < 1):
+        raise UsageError("batch and threads must be at least 1.")
 
 
 def pieces(count: int, logits: int, batch: int) -> Iterator[Piece]:

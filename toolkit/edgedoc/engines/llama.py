@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.engines.base import Logits
-from edgedoc.engines.feeding import OUTPUT_ROWS, checked, pieces
+from edgedoc.engines.feeding import OUTPUT_ROWS, check_rewind, check_sizes, checked, pieces
 from edgedoc.engines.gguf_header import GgufHeader, read_header
 from edgedoc.engines.gguf_memory import KvType, is_repacked, plan_memory
 from edgedoc.engines.host import usable_cores
@@ -77,8 +77,7 @@ class LlamaEngine:
         Raises ArtifactError for a file that is no usable qwen2 GGUF, NotEnoughMemoryError before loading,
         MissingPackageError without llama-cpp-python, UsageError for impossible options, EngineError from the runtime.
         """
-        if batch < 1 or (threads is not None and threads < 1):
-            raise UsageError("batch and threads must be at least 1.")
+        check_sizes(batch, threads)
         path = Path(model_path)
         header = read_header(path)
         library = load_library()
@@ -135,8 +134,7 @@ class LlamaEngine:
     def rewind(self, position: int) -> None:
         """See `Engine.rewind`."""
         self._check_open()
-        if not 0 <= position <= self._position:
-            raise EngineError(f"Cannot rewind to {position}: the engine is at {self._position}.")
+        check_rewind(position, self._position)
         # Even when nothing seems to be there: an interrupted call may have left tokens that were never counted.
         if not self._library.llama_memory_seq_rm(self._memory, 0, position, -1):
             raise EngineError(f"llama.cpp could not forget the tokens after {position}. {recent_trouble()}")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.engines.base import Logits
-from edgedoc.engines.feeding import checked, pieces
+from edgedoc.engines.feeding import check_rewind, check_sizes, checked, pieces
 from edgedoc.engines.host import usable_cores
 from edgedoc.engines.memory import MemoryPlan
 from edgedoc.engines.onnx_cache import Cache, GrowingCache, SharedCache
@@ -87,8 +87,7 @@ class OnnxEngine:
         before loading, MissingError for the package or provider, UsageError for impossible options, EngineError from
         the runtime.
         """
-        if batch < 1 or (threads is not None and threads < 1):
-            raise UsageError("batch and threads must be at least 1.")
+        check_sizes(batch, threads)
         wanted = _provider(provider)
         path = Path(model_path)
         header = read_header(path)
@@ -144,8 +143,7 @@ class OnnxEngine:
     def rewind(self, position: int) -> None:
         """See `Engine.rewind`. Touches no memory: what follows overwrites."""
         self._check_open()
-        if not 0 <= position <= self._position:
-            raise EngineError(f"Cannot rewind to {position}: the engine is at {self._position}.")
+        check_rewind(position, self._position)
         self._position = position
 
     def close(self) -> None:

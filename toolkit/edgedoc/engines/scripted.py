@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from edgedoc.engines.base import Logits
+from edgedoc.engines.feeding import check_rewind
 from edgedoc.errors import EngineError
 
 NextToken = Callable[[Sequence[int]], int]
@@ -94,8 +95,7 @@ class ScriptedEngine:
     def rewind(self, position: int) -> None:
         """See `Engine.rewind`."""
         self._check_open()
-        if not 0 <= position <= len(self.fed):
-            raise EngineError(f"Cannot rewind to {position}: the engine is at {len(self.fed)}.")
+        check_rewind(position, len(self.fed))
         del self.fed[position:]
 
     def close(self) -> None:
