@@ -12,6 +12,9 @@ from edgedoc.errors import UsageError
 from edgedoc.recipes import Decoding, Licence, Mode, Recipe, Task, list_recipes, load_recipe, parse_recipe
 
 NAMES = [
+    "nano-chunker-simple",
+    "nano-chunker-summary",
+    "nano-chunker-topic",
     "nano-reader",
     "reader-lm-0.5b",
     "reader-lm-1.5b",
@@ -31,9 +34,7 @@ def test_catalogue() -> None:
     recipes = list_recipes()
     assert [recipe.name for recipe in recipes] == NAMES
     assert {recipe.name: recipe.mode for recipe in recipes if recipe.task is Task.CHUNKER} == {
-        "text-seg-lm-simple": Mode.SIMPLE,
-        "text-seg-lm-summary": Mode.SUMMARY,
-        "text-seg-lm-topic": Mode.TOPIC,
+        f"{family}-{mode}": mode for family in ("nano-chunker", "text-seg-lm") for mode in Mode
     }
 
 
@@ -44,6 +45,32 @@ def test_shipped_recipes_round_trip_and_name_valid_files(name: str) -> None:
     identity = recipe.identity
     parts = [identity.basename, identity.size_label, identity.finetune, identity.version, "Q4_K_M"]
     assert GGUF_NAME.match("-".join(part for part in parts if part) + ".gguf")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_nano_chunkers_are_asked_as_jinas_are(mode: Mode) -> None:
+    nano, jina = load_recipe(f"nano-chunker-{mode}"), load_recipe(f"text-seg-lm-{mode}")
+    assert (nano.prompt, nano.stop, nano.parser) == (jina.prompt, jina.stop, jina.parser)
+    assert nano.chunking is not None and jina.chunking is not None
+    assert nano.chunking.head == jina.chunking.head
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("head = 50", "head = 0", "head' should be positive"),
+        ("threshold = 0.5", "threshold = 1.0", "between 0 and 1"),
+        ("threshold = 0.5", "threshold = nan", "between 0 and 1"),
+        ('method = "generate"', 'method = "guess"', "'guess'"),
+        ('task = "chunker"\nmode = "simple"', 'task = "reader"', "'chunking' belongs to a chunker"),
+    ],
+)
+def test_how_a_chunker_is_asked_must_make_sense(old: str, new: str, message: str) -> None:
+    text = load_recipe("text-seg-lm-simple").to_toml().replace('mode = "simple"\n', "", 1)
+    text = text.replace('task = "chunker"\n', 'task = "chunker"\nmode = "simple"\n')
+    assert old in text
+    with pytest.raises(UsageError, match=message):
+        parse_recipe(text.replace(old, new), "mine")
 
 
 def test_readers_use_stock_chatml_and_the_cards_penalty() -> None:
@@ -102,7 +129,7 @@ def test_any_text_survives_toml(note: str, title: str, tag: str) -> None:
 def test_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'reader-lm-05b'. Did you mean 'reader-lm-0.5b'\?"):
         load_recipe("reader-lm-05b")
-    with pytest.raises(UsageError, match="Known recipes: nano-reader, reader-lm-0.5b"):
+    with pytest.raises(UsageError, match="nano-reader, reader-lm-0.5b"):
         load_recipe("zzzzzz")
 
 

@@ -23,7 +23,7 @@ from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.manifest import MANIFEST
 from edgedoc.recipes import Task, list_recipes
-from edgedoc.tasks.reader import SMALLEST_WINDOW, context_needed
+from edgedoc.tasks.budget import SMALLEST_WINDOW, context_needed
 from edgedoc.tokens import Prompt, Tokenizer
 from edgedoc_bench.divergence import Agreement, Place, Tally
 from edgedoc_bench.formats import runnable

@@ -37,6 +37,13 @@ class Mode(StrEnum):
     SUMMARY = "summary"
 
 
+class Method(StrEnum):
+    """How a chunker finds boundaries: it writes the heads of its chunks, or every possible head is weighed."""
+
+    GENERATE = "generate"
+    SCORE = "score"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where the weights come from. All None: the recipe is for a checkpoint folder the user names."""
@@ -74,6 +81,19 @@ class Decoding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chunking:
+    """How a chunker sees text and is asked."""
+
+    head: int
+    """Most characters of a head, white space collapsed."""
+    collapse: bool
+    """Whether the document goes into the prompt on one line, every run of white space one space."""
+    method: Method
+    threshold: float
+    """Probability from which scoring cuts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """The parts of a GGUF file name (ggml docs/gguf.md): basename-size_label[-finetune]-version-encoding.gguf."""
 
@@ -102,6 +122,7 @@ class Recipe:
     window: int
     """Most tokens of document in one prompt."""
     decoding: Decoding
+    chunking: Chunking | None = None
     source: Source
     licence: Licence
     identity: Identity
@@ -169,6 +190,12 @@ def _complaints(recipe: Recipe) -> list[str]:
         complaints.append("'name' becomes a folder: only a-z, 0-9, '.', '_' and '-', starting with a letter or digit")
     if (recipe.mode is None) != (recipe.task is Task.READER):
         complaints.append("'mode' belongs to a chunker, and a chunker needs one")
+    if (recipe.chunking is None) != (recipe.task is Task.READER):
+        complaints.append("'chunking' belongs to a chunker, and a chunker needs one")
+    if recipe.chunking is not None and not recipe.chunking.head > 0:
+        complaints.append("'chunking.head' should be positive")
+    if recipe.chunking is not None and not 0.0 < recipe.chunking.threshold < 1.0:
+        complaints.append("'chunking.threshold' should lie between 0 and 1")
     if not recipe.stop:
         complaints.append("'stop' should name at least one token")
     if not 0 < recipe.window <= recipe.context:

@@ -9,12 +9,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from edgedoc.decoding.guard import LoopGuard
 from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.engines.base import Engine, Logits
 from edgedoc.errors import EngineError
+
+Outcome = TypeVar("Outcome")
+NOT_A_NUMBER = "The model's output is not a number: the weights are damaged. Export the model again."
 
 
 class FinishReason(StrEnum):
@@ -82,7 +85,7 @@ def decode(
         token = int(row.argmax())
         # argmax returns the first NaN if there is one, so one look is enough.
         if math.isnan(row[token]):
-            raise EngineError("The model's output is not a number: the weights are damaged. Export the model again.")
+            raise EngineError(NOT_A_NUMBER)
         if token in stop:
             finish = FinishReason.STOP
             break
@@ -112,8 +115,17 @@ def run(
 
     A prompt that does not fit ends as CONTEXT without a token. Raises EngineError when the engine fails.
     """
-    engine.rewind(0)
     steps = decode(prompt, stop=stop, budget=budget, context_length=engine.context_length, penalty=penalty, guard=guard)
+    outcome, prefill, rest = drive(engine, steps)
+    return replace(outcome, prefill_seconds=prefill, decode_seconds=rest)
+
+
+def drive(engine: Engine, steps: Generator[Request, Logits, Outcome]) -> tuple[Outcome, float, float]:
+    """Answer the requests of `steps` with `engine`, emptied first: its outcome, seconds of the first request and after.
+
+    Raises EngineError when the engine fails.
+    """
+    engine.rewind(0)
     begin = prefilled = perf_counter()
     try:
         request = next(steps)
@@ -125,7 +137,7 @@ def run(
                 engine.rewind(request.rewind)
             logits = engine.extend(request.tokens, request.logits)
     except StopIteration as end:
-        outcome: Generation = end.value
+        outcome: Outcome = end.value
     finally:
         steps.close()
-    return replace(outcome, prefill_seconds=prefilled - begin, decode_seconds=perf_counter() - prefilled)
+    return outcome, prefilled - begin, perf_counter() - prefilled

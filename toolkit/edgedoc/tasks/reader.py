@@ -24,11 +24,9 @@ from edgedoc.engines import load
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Recipe, Task
+from edgedoc.tasks.budget import SMALLEST_WINDOW, context_needed, window_budget
 from edgedoc.tasks.checking import NOTABLE, Flag, judge
 from edgedoc.tokens import Prompt, Tokenizer
-
-SMALLEST_WINDOW = 128
-"""Document tokens. Below it nearly every block is cut, and the model sees no context: memory that short is refused."""
 
 
 class Fallback(StrEnum):
@@ -108,8 +106,8 @@ class Reader:
         self.tokenizer = tokenizer
         self._prompt = Prompt(recipe, tokenizer)
         self.engine = engine
-        self._budget = _window_budget(recipe, self._prompt.overhead, engine.context_length)
-        self._full_budget = _window_budget(recipe, self._prompt.overhead, recipe.context)
+        self._budget = window_budget(recipe, self._prompt.overhead, engine.context_length)
+        self._full_budget = window_budget(recipe, self._prompt.overhead, recipe.context)
 
     @classmethod
     def open(
@@ -225,29 +223,9 @@ class Reader:
         )
 
 
-def context_needed(recipe: Recipe, overhead: int, window: int) -> int:
-    """Positions of a window with its prompt and output budget; never more than the model was trained on."""
-    return min(recipe.context, overhead + window + recipe.decoding.budget(window))
-
-
 def _require_reader(recipe: Recipe) -> None:
     if recipe.task is not Task.READER:
         raise UsageError(f"{recipe.name} is a {recipe.task} model; converting HTML needs a reader. See: edgedoc models")
-
-
-def _window_budget(recipe: Recipe, overhead: int, context: int) -> int:
-    """Document tokens a window may hold so that its whole output budget fits the context as well."""
-    available = min(context, recipe.context)
-    low, high = 0, recipe.window
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = overhead + middle + recipe.decoding.budget(middle) <= available
-        low, high = (middle, high) if fits else (low, middle - 1)
-    if low < min(SMALLEST_WINDOW, recipe.window):
-        raise UsageError(
-            f"A context of {available} tokens leaves no room for a window. Allow more memory or a longer context."
-        )
-    return low
 
 
 def _bytes(data: bytes | str) -> bytes:

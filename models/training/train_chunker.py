@@ -1,0 +1,147 @@
+"""Trains a chunker: a LoRA adapter over the frozen nano-reader, resumable and seeded.
+
+    python models/training/train_chunker.py --data docs.jsonl.gz --mode simple --out FOLDER
+
+Needs torch. Every 250 steps FOLDER holds the adapter in PEFT's layout and state.pt to go on from.
+"""
+
+import argparse
+import importlib.resources
+import json
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from lora import attach, load, save
+from network import Qwen2, Shape
+from safetensors.torch import load_file
+from sections import DECIDE, Example, Examples, documents
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from edgedoc.recipes import load_recipe
+from edgedoc.tokens import Tokenizer
+
+BATCH_TOKENS = 8192
+LENGTHS = (768, 1024, 1536, 2048, 2048)
+HELD_OUT = 25
+"""Every 25th document is never trained on."""
+PROSE = "osbooks"
+"""Three of five documents are textbooks: the rest is templated software documentation (segmentation.md, 1.4)."""
+
+
+class Batches(Dataset[tuple[Tensor, ...]]):
+    """Batch number to (ids, flat rows, targets, weights); every batch follows from its number alone."""
+
+    def __init__(self, examples: Examples, found: list[dict[str, object]], headings: float, seed: int) -> None:
+        self.examples, self.headings, self.seed = examples, headings, seed
+        kept = [document for number, document in enumerate(found) if number % HELD_OUT]
+        self.prose = [document for document in kept if PROSE in str(document["source"])]
+        self.other = [document for document in kept if PROSE not in str(document["source"])]
+
+    def __len__(self) -> int:
+        return 1 << 30
+
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        rng = random.Random(self.seed * 1_000_003 + step)
+        length = rng.choice(LENGTHS)
+        batch: list[Example] = []
+        while len(batch) < BATCH_TOKENS // length:
+            document = rng.choice(self.prose if rng.random() < 0.5 else self.other)
+            example = self.examples.draw(rng, document, length, headings=rng.random() < self.headings)
+            if example is not None:
+                batch.append(example)
+        return collate(batch, length)
+
+
+def collate(batch: list[Example], length: int) -> tuple[Tensor, ...]:
+    """Padded on the right; rows padded to full 512s with weight 0."""
+    ids = torch.zeros(len(batch), length, dtype=torch.long)
+    for index, example in enumerate(batch):
+        ids[index, : len(example.ids)] = torch.from_numpy(example.ids.astype(np.int64))
+    rows = np.concatenate([example.rows + index * length for index, example in enumerate(batch)])
+    missing = -len(rows) % 512
+    return (
+        ids,
+        torch.from_numpy(np.pad(rows, (0, missing))),
+        torch.from_numpy(np.pad(np.concatenate([e.targets for e in batch]), (0, missing))),
+        torch.from_numpy(np.pad(np.concatenate([e.weights for e in batch]), (0, missing))),
+    )
+
+
+def main() -> None:
+    """Parse options and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="JSON lines, gzipped, with `sections`")
+    parser.add_argument("--mode", choices=("simple", "topic", "summary"), required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="an adapter folder to begin with, of another mode perhaps")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--rank", type=int, default=64)
+    parser.add_argument("--headings", type=float, default=0.35, help="share of examples that keep heading lines")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--compile", action="store_true")
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(1)
+    base = Path(str(importlib.resources.files("edgedoc_models"))) / "checkpoints" / "nano-reader"
+    model = Qwen2(Shape())
+    model.load_state_dict({name: w.float() for name, w in load_file(base / "model.safetensors").items()})
+    attach(model, options.rank, options.rank)
+    if options.start:
+        load(model, options.start)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    step, state = 0, options.out / "state.pt"
+    options.out.mkdir(parents=True, exist_ok=True)
+    if state.exists():
+        saved = torch.load(state, weights_only=True)
+        step = saved["step"]
+        for parameter, value in zip(trained, saved["trained"], strict=True):
+            parameter.data.copy_(value)
+        optimizer.load_state_dict(saved["optimizer"])
+    recipe = load_recipe(f"text-seg-lm-{options.mode}")
+    examples = Examples(recipe, Tokenizer.from_file(base / "tokenizer.json"))
+    batches = Batches(examples, documents(options.data), options.headings, options.seed)
+    print(f"{sum(p.numel() for p in trained):,} trained parameters, step {step}", flush=True)
+    forward = torch.compile(model, dynamic=True) if options.compile else model
+    loader = DataLoader(batches, batch_size=None, sampler=range(step, options.steps), num_workers=1, prefetch_factor=8)
+    started, tokens, losses = time.time(), 0, 0.0
+    hits: dict[bool, list[int]] = {True: [0, 0], False: [0, 0]}
+    for ids, rows, targets, weights in loader:
+        rate = options.rate * min(1.0, (step + 1) / 100, 1.2 * (1 - step / options.steps))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = forward(ids, rows)
+        loss = (functional.cross_entropy(logits.float(), targets, reduction="none") * weights).sum() / weights.sum()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        tokens, losses = tokens + ids.numel(), losses + loss.item()
+        right = logits.argmax(-1) == targets
+        for decides in (True, False):
+            chosen = (weights == DECIDE) if decides else (weights > 0) & (weights < DECIDE)
+            hits[decides][0] += int(right[chosen].sum())
+            hits[decides][1] += int(chosen.sum())
+        if step % 50 == 0:
+            accuracy = ", ".join(f"{hit / max(1, n):.4f}" for hit, n in hits.values())
+            speed = tokens / (time.time() - started)
+            print(f"step {step} loss {losses / 50:.4f} decisions, copies {accuracy} {speed:,.0f} tok/s", flush=True)
+            started, tokens, losses, hits = time.time(), 0, 0.0, {True: [0, 0], False: [0, 0]}
+        if step % 250 == 0 or step >= options.steps:
+            content = {"step": step, "trained": [p.data for p in trained], "optimizer": optimizer.state_dict()}
+            torch.save(content, state.with_suffix(".new"))
+            state.with_suffix(".new").replace(state)
+            save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank)
+    print(json.dumps({"steps": step}))
+
+
+if __name__ == "__main__":
+    main()
