@@ -86,6 +86,7 @@ def test_quantised_graphs_agree_reasonably(
 @pytest.mark.parametrize("preset", ["f32", "int8", "int4"])
 def test_logits_of_the_last_rows_only(graphs: dict[str, Path], preset: str) -> None:
     everything = EdgeGraph(graphs[preset]).step(TOKENS)
+    assert EdgeGraph(graphs[preset]).step(TOKENS, 0).shape == (0, 512)
     for rows in (1, 2, 95, 96, 97, 2**31 - 1):
         found = EdgeGraph(graphs[preset]).step(TOKENS, rows)
         assert found.shape == everything[-rows:].shape
@@ -167,13 +168,36 @@ def plant_outlier(folder: Path, token: int) -> None:
     )
 
 
+def test_a_row_of_zeros_is_multiplied_to_zeros(tiny_config: Any, tmp_path: Path) -> None:
+    """Its scale is 0, and nothing may be divided by it that lasts: token 3 has a row of zeros, which stays one."""
+    folder = random_checkpoint(tiny_config, tmp_path / "checkpoint", seed=1, spread=0.04, tokenizer=False)
+    tensors: Tensors = qwen2_reference.load(folder / "model.safetensors")
+    for name, values in tensors.items():
+        if name.endswith(".bias"):
+            values[:] = 0
+    tensors["model.embed_tokens.weight"][3] = 0
+    shapes = {name: ("F32", values.shape) for name, values in tensors.items()}
+    write_safetensors(folder / "model.safetensors", shapes, tensors.values())
+    graph = EdgeGraph(write(folder, tmp_path / "model.onnx", "int8"))
+    assert np.array_equal(graph.step([3, 3]), np.zeros((2, 512), np.float32))
+    assert np.isfinite(graph.step([7, 3, 9])).all()
+
+
 def with_one_scale(path: Path) -> Path:
-    """The same graph, the largest value taken over all rows instead of each."""
+    """The same graph, each row's largest value replaced by the largest of all rows."""
     model = onnx.load(str(path), load_external_data=False)
-    [reduced] = {node.input[1] for node in model.graph.node if node.op_type == "ReduceMax"}
-    for tensor in model.graph.initializer:
-        if tensor.name == reduced:
-            tensor.CopyFrom(onnx.numpy_helper.from_array(np.array([0, 1, 2], np.int64), reduced))
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        if node.op_type == "ReduceMax":
+            rows, each, all_rows = (f"{node.output[0]}.{part}" for part in ("rows", "each", "all"))
+            result, node.output[0] = node.output[0], each
+            nodes.append(onnx.helper.make_node("ReduceMax", [each, "rows_axis"], [all_rows]))
+            nodes.append(onnx.helper.make_node("Shape", [each], [rows]))
+            nodes.append(onnx.helper.make_node("Expand", [all_rows, rows], [result]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1], np.int64), "rows_axis"))
     other = path.with_name("one_scale.onnx")
     other.write_bytes(model.SerializeToString())
     return other

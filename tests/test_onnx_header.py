@@ -58,6 +58,7 @@ def test_sizes_of_every_preset(tiny_onnx: dict[str, Path]) -> None:
             lookup_bytes=header.lookup_bytes,
             tied_bytes=header.tied_bytes,
             scale_bytes=header.scale_bytes,
+            mapped=header.mapped,
         )
         # The widest is gate and up, multiplied apart or as one matrix.
         assert header.width in (512, 1024)
@@ -66,6 +67,9 @@ def test_sizes_of_every_preset(tiny_onnx: dict[str, Path]) -> None:
     scales = {node.input[2] for node in model.graph.node if node.op_type == "MatMulNBits"}
     counted = [4 * math.prod(tensor.dims) for tensor in model.graph.initializer if tensor.name in scales]
     assert headers["int4"].scale_bytes == sum(counted) > 0
+    assert headers["f32"].mapped == headers["int8"].mapped == ()
+    factors = {name for node in model.graph.node if node.op_type == "MatMulNBits" for name in node.input[2:4]}
+    assert {tensor.name for tensor in headers["int4"].mapped} == {*factors, "model.embed_tokens.rows"}
 
 
 def test_a_table_that_is_only_looked_up_in(tiny_onnx: dict[str, Path], copied: Path) -> None:

@@ -28,6 +28,7 @@ READER_LM = OnnxHeader(
     lookup_bytes=0,
     tied_bytes=0,
     scale_bytes=61_700_000,
+    mapped=(),
 )
 POSITION = 24_576
 """24 layers x 2 key heads x 64 x keys and values x 4 bytes."""

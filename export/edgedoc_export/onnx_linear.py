@@ -20,6 +20,9 @@ from edgedoc_export.onnx_weights import Matrix
 FLOAT = 1
 """onnx.TensorProto.FLOAT"""
 
+ROW_ZEROS = "row_zero_points"
+"""A value of the graph: uint8 128 for each row, (batch, rows, 1)."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -47,11 +50,26 @@ class GatedMlp:
         return graph.op("Mul", f"{self.name}.gated", [activated, up])
 
 
+@dataclass(frozen=True)
+class LastRows:
+    """The rows that the head is wanted for: values that hold the number of the first, and of one behind the last."""
+
+    first: str
+    end: str
+
+    def of(self, graph: Graph, x: str) -> str:
+        """Those rows of `x` (batch, rows, anything), which may be none."""
+        return graph.op("Slice", f"{x}.last_rows", [x, self.first, self.end, graph.integers(1)])
+
+
 class Linear(Protocol):
-    """One way to store matrices and to multiply by them."""
+    """One way to store matrices and to multiply by them; `embed` comes first, once, and every `x` has as many rows."""
 
     def project(self, graph: Graph, x: str, layer: Layer) -> str:
         """`layer` applied to `x` (batch, rows, inputs): float32 (batch, rows, outputs)."""
+
+    def project_last(self, graph: Graph, x: str, rows: LastRows, layer: Layer) -> str:
+        """As `project`, of some of the rows of `x` only; of none of them it makes none."""
 
     def gated_mlp(self, graph: Graph, x: str, mlp: "GatedMlp") -> str:
         """down(silu(gate x) * up x) for `x` (batch, rows, inputs): float32 (batch, rows, inputs)."""
@@ -69,6 +87,9 @@ class FloatLinear:
             return graph.op("FusedMatMul", layer.output, inputs, {"transB": 1}, domain=MICROSOFT)
         product = graph.op("FusedMatMul", f"{layer.output}.product", inputs, {"transB": 1}, domain=MICROSOFT)
         return graph.op("Add", layer.output, [product, graph.store(f"{layer.name}.bias", layer.bias)])
+
+    def project_last(self, graph: Graph, x: str, rows: LastRows, layer: Layer) -> str:
+        return self.project(graph, rows.of(graph, x), layer)
 
     def gated_mlp(self, graph: Graph, x: str, mlp: GatedMlp) -> str:
         gate, up = self.project(graph, x, mlp.gate), self.project(graph, x, mlp.up)
@@ -94,16 +115,21 @@ class RowLinear:
     """
 
     def project(self, graph: Graph, x: str, layer: Layer) -> str:
-        codes, largest = self._quantise(graph, x)
-        return self._scaled(graph, layer, self._product(graph, codes, layer), largest)
+        codes, scale = self._quantise(graph, x, layer.weight.columns)
+        return self._scaled(graph, layer, self._product(graph, codes, layer), scale)
+
+    def project_last(self, graph: Graph, x: str, rows: LastRows, layer: Layer) -> str:
+        """Quantises all rows: the maximum over each of no rows has a wrong shape in onnxruntime (1.31)."""
+        codes, scale = (rows.of(graph, part) for part in self._quantise(graph, x, layer.weight.columns))
+        return self._scaled(graph, layer, self._product(graph, codes, layer), scale)
 
     def gated_mlp(self, graph: Graph, x: str, mlp: GatedMlp) -> str:
         """x is quantised once; `up` is left unscaled, for a row's factor does not change the codes of the product."""
-        codes, largest = self._quantise(graph, x)
-        gate = self._scaled(graph, mlp.gate, self._product(graph, codes, mlp.gate), largest)
+        codes, scale = self._quantise(graph, x, mlp.gate.weight.columns)
+        gate = self._scaled(graph, mlp.gate, self._product(graph, codes, mlp.gate), scale)
         gated = mlp.activate(graph, gate, self._product(graph, codes, mlp.up))
-        inner_codes, inner = self._quantise(graph, gated)
-        both = graph.op("Mul", f"{mlp.name}.range", [inner, largest])
+        inner_codes, inner = self._quantise(graph, gated, mlp.down.weight.columns)
+        both = graph.op("Mul", f"{mlp.name}.scale", [inner, scale])
         return self._scaled(graph, mlp.down, self._product(graph, inner_codes, mlp.down), both)
 
     def embed(self, graph: Graph, ids: str, table: Layer) -> str:
@@ -113,25 +139,33 @@ class RowLinear:
         rows = graph.op("Transpose", f"{table.output}.codes", [found], {"perm": [1, 2, 0]})
         unscaled = graph.op("Cast", f"{table.output}.unscaled", [rows], {"to": FLOAT})
         column = graph.alias(f"{table.name}.rows_scale", scales, (table.weight.rows, 1))
-        return graph.op("Mul", table.output, [unscaled, graph.op("Gather", f"{table.output}.scale", [column, ids])])
+        scale = graph.op("Gather", f"{table.output}.scale", [column, ids])
+        # QuantizeLinear wants a zero point for each block; these serve all layers.
+        graph.op("Expand", ROW_ZEROS, [self._zero(graph), graph.op("Shape", "row_scales", [scale])])
+        return graph.op("Mul", table.output, [unscaled, scale])
 
-    def _quantise(self, graph: Graph, x: str) -> tuple[str, str]:
-        """Codes of the rows of x, uint8 around 128, and the largest magnitude of each row (batch, rows, 1)."""
+    def _quantise(self, graph: Graph, x: str, columns: int) -> tuple[str, str]:
+        """Codes of the rows of x, uint8 around 128, and the scale of each row (batch, rows, 1).
+
+        A row is one block of QuantizeLinear, which divides and rounds in one pass. A row of zeros has the scale 0 and
+        codes that mean nothing: what is computed from them is multiplied by that scale.
+        """
         largest = graph.op("ReduceMax", f"{x}.largest", [graph.op("Abs", f"{x}.abs", [x]), graph.integers(-1)])
-        # A row of zeros must not divide by zero.
-        largest = graph.op("Max", f"{x}.range", [largest, graph.constant("tiny", np.array(1e-30, np.float32))])
-        shares = graph.op("Div", f"{x}.shares", [x, largest])
-        return graph.op("QuantizeLinear", f"{x}.codes", [shares, self._step(graph), self._zero(graph)]), largest
+        step = graph.constant("1/127", np.array(1 / 127, np.float32))
+        scale = graph.op("Mul", f"{x}.scale", [largest, step])
+        block = {"axis": 2, "block_size": columns}
+        return graph.op("QuantizeLinear", f"{x}.codes", [x, scale, ROW_ZEROS], block), scale
 
     def _product(self, graph: Graph, codes: str, layer: Layer) -> str:
         weight, scale = self._weight(graph, layer)
-        inputs = [codes, weight, self._step(graph), scale, self._zero(graph)]
+        one = graph.constant("one", np.array(1, np.float32))
+        inputs = [codes, weight, one, scale, self._zero(graph)]
         return graph.op("MatMulIntegerToFloat", f"{layer.output}.product", inputs, domain=MICROSOFT)
 
-    def _scaled(self, graph: Graph, layer: Layer, product: str, largest: str) -> str:
+    def _scaled(self, graph: Graph, layer: Layer, product: str, scale: str) -> str:
         if layer.bias is None:
-            return graph.op("Mul", layer.output, [product, largest])
-        scaled = graph.op("Mul", f"{layer.output}.scaled", [product, largest])
+            return graph.op("Mul", layer.output, [product, scale])
+        scaled = graph.op("Mul", f"{layer.output}.scaled", [product, scale])
         return graph.op("Add", layer.output, [scaled, graph.store(f"{layer.name}.bias", layer.bias)])
 
     def _weight(self, graph: Graph, layer: Layer) -> tuple[str, str]:
@@ -145,9 +179,6 @@ class RowLinear:
                 matrix.put_columns(first, values.T)
                 factors.append(scale)
         return codes, scales
-
-    def _step(self, graph: Graph) -> str:
-        return graph.constant("1/127", np.array(1 / 127, np.float32))
 
     def _zero(self, graph: Graph) -> str:
         return graph.constant("zero_point", np.array(128, np.uint8))
@@ -172,6 +203,9 @@ class BlockLinear:
             "accuracy_level": self._preset.accuracy_level,
         }
         return graph.op("MatMulNBits", layer.output, inputs, attributes, domain=MICROSOFT)
+
+    def project_last(self, graph: Graph, x: str, rows: LastRows, layer: Layer) -> str:
+        return self.project(graph, rows.of(graph, x), layer)
 
     def gated_mlp(self, graph: Graph, x: str, mlp: GatedMlp) -> str:
         """Gate and up in one product: fewer times that threads wait for each other, 3 % of a decoding step at 0.5B."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgedoc_export.onnx_data import DataFile
 from edgedoc_export.onnx_graph import MICROSOFT, Graph
-from edgedoc_export.onnx_linear import GatedMlp, Layer, linear_of
+from edgedoc_export.onnx_linear import GatedMlp, LastRows, Layer, linear_of
 from edgedoc_export.onnx_presets import OnnxPreset
 from edgedoc_export.onnx_weights import Weights
 from edgedoc_export.progress import Progress, silent
@@ -128,14 +128,14 @@ class _Edge:
         )
 
     def _head(self, normed: str) -> None:
-        """Logits of the last `num_logits` rows only: at 0.5B the head is a quarter of the work of a row."""
+        """Logits of the last `num_logits` rows, which may be none: at 0.5B the head is a quarter of a row's work."""
         graph = self._graph
         shape = graph.op("Shape", "ids_shape", ["input_ids"], {"start": 1})
         surplus = graph.op("Sub", "surplus_rows", [shape, "num_logits"])
         first = graph.op("Max", "first_row", [surplus, graph.integers(0)])
-        rows = graph.op("Slice", "last_rows", [normed, first, shape, graph.integers(1)])
         name = "model.embed_tokens" if self._config.tie_word_embeddings else "lm_head"
-        self._linear.project(graph, rows, Layer(name, self._weights.matrix(f"{name}.weight"), "logits"))
+        layer = Layer(name, self._weights.matrix(f"{name}.weight"), "logits")
+        self._linear.project_last(graph, normed, LastRows(first, shape), layer)
 
     def _layer_of(self, name: str) -> Layer:
         return Layer(name, self._weights.matrix(f"{name}.weight"), f"{name}.output")

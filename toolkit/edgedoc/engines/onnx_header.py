@@ -53,7 +53,10 @@ class OnnxHeader:
     tied_bytes: int
     """Of `data_bytes`, what products read as well, under one name: it stays, beside the copy made for the product."""
     scale_bytes: int
-    """Scales of MatMulNBits: its kernels hold them three times."""
+    """Scales of MatMulNBits: its kernels hold them twice."""
+    mapped: tuple[Tensor, ...]
+    """Weights no product reads: scales and zero points of MatMulNBits, which its kernels copy, and the tables that
+    GatherBlockQuantized looks rows up in."""
 
 
 def read_header(path: Path) -> OnnxHeader:
@@ -115,11 +118,8 @@ def _parse(walker: Walker, size: int, path: Path) -> OnnxHeader:
         data_bytes=_data_files(tensors, path),
         lookup_bytes=lookup_bytes,
         tied_bytes=tied_bytes,
-        scale_bytes=sum(
-            tensors[node.inputs[2]].bytes
-            for node in nodes
-            if node.kind == "MatMulNBits" and len(node.inputs) > 2 and node.inputs[2] in tensors
-        ),
+        scale_bytes=sum(tensor.bytes for tensor in _inputs("MatMulNBits", 2, nodes, tensors)),
+        mapped=_unmultiplied(nodes, tensors),
     )
 
 
@@ -202,6 +202,19 @@ def _widths(nodes: list[Node], tensors: Mapping[str, Tensor], vocab_size: int) -
 
 def _multiplies(node: Node) -> bool:
     return any(part in node.kind for part in PRODUCTS)
+
+
+def _inputs(kind: str, number: int, nodes: list[Node], tensors: Mapping[str, Tensor]) -> list[Tensor]:
+    """The weights that are input `number` of an operator of this kind, each once."""
+    names = [node.inputs[number] for node in nodes if node.kind == kind and len(node.inputs) > number]
+    return [tensors[name] for name in dict.fromkeys(names) if name in tensors]
+
+
+def _unmultiplied(nodes: list[Node], tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    factors = [*_inputs("MatMulNBits", 2, nodes, tensors), *_inputs("MatMulNBits", 3, nodes, tensors)]
+    multiplied = {tensor.name for tensor in _inputs("MatMulNBits", 1, nodes, tensors)}
+    tables = [table for table in _inputs("GatherBlockQuantized", 0, nodes, tensors) if table.name not in multiplied]
+    return (*factors, *tables)
 
 
 def _tables(nodes: list[Node], tensors: Mapping[str, Tensor]) -> tuple[int, int]:

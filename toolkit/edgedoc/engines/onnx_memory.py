@@ -57,7 +57,7 @@ def plan_memory(
 
 def _plans(header: OnnxHeader, lengths: list[int], batch: int) -> Iterator[MemoryPlan]:
     # Weights in the model file are parsed first and copied then; those beside it are mapped and rearranged once.
-    beside = header.data_bytes - header.lookup_bytes + header.tied_bytes + 2 * header.scale_bytes
+    beside = header.data_bytes - header.lookup_bytes + header.tied_bytes + header.scale_bytes
     weights = 2 * header.file_size + beside
     # A graph that concatenates its cache holds the old and the new one at once, and computes every row of logits.
     copies, rows = (1, OUTPUT_ROWS) if header.in_place else (2, batch)

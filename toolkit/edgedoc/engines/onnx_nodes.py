@@ -39,6 +39,8 @@ class Tensor(NamedTuple):
     bytes: int
     location: str | None
     offset: int
+    type: int
+    """onnx.TensorProto.DataType"""
 
 
 def read_node(walker: Walker, message: Span) -> Node:
@@ -82,11 +84,11 @@ def read_tensor(walker: Walker, message: Span) -> Tensor:
         raise OnnxError(f"weight {name!r} has type {kind} and shape {shape}")
     size = -(-math.prod(shape) * BITS[kind] // 8)
     if not is_external:
-        return Tensor(name, tuple(shape), size, None, 0)
+        return Tensor(name, tuple(shape), size, None, 0, kind)
     offset, length = external.get("offset", "0"), external.get("length", str(size))
     if not (offset.isascii() and offset.isdigit() and len(offset) < 16 and length == str(size)):
         raise OnnxError(f"weight {name!r} says {length} bytes from {offset} on, and its shape needs {size}")
-    return Tensor(name, tuple(shape), size, external.get("location", ""), int(offset))
+    return Tensor(name, tuple(shape), size, external.get("location", ""), int(offset), kind)
 
 
 def read_shape(walker: Walker, message: Span) -> tuple[str, int, list[int]]:

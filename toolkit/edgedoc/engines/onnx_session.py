@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from edgedoc.engines.onnx_mapped import MappedWeights
 from edgedoc.errors import EngineError, MissingError, MissingPackageError
 
 OLDEST_RUNTIME = (1, 23)
@@ -90,8 +91,10 @@ def choose_provider(available: Sequence[Provider], wanted: Provider) -> Provider
     return wanted
 
 
-def open_session(runtime: ModuleType, path: Path, provider: Provider, threads: int) -> tuple[Any, Provider]:
-    """An InferenceSession of the model at `path` and the provider it really runs on.
+def open_session(
+    runtime: ModuleType, path: Path, provider: Provider, threads: int, weights: MappedWeights
+) -> tuple[Any, Provider]:
+    """An InferenceSession of the model at `path`, to which `weights` are lent, and the provider it really runs on.
 
     AUTO falls back to the CPU where the driver of a GPU is missing; a provider asked for by name does not.
     GPU providers are untested: no such hardware was at hand.
@@ -99,8 +102,10 @@ def open_session(runtime: ModuleType, path: Path, provider: Provider, threads: i
     """
     chosen = choose_provider(available_providers(runtime), provider)
     names = list(dict.fromkeys((BACKENDS[chosen].name, BACKENDS[Provider.CPU].name)))
+    options = _options(runtime, threads)
     try:
-        session = runtime.InferenceSession(str(path), _options(runtime, threads), providers=names)
+        weights.lend(options)
+        session = runtime.InferenceSession(str(path), options, providers=names)
     except runtime_errors() as error:
         raise EngineError(_load_failure(error, path, runtime.__version__)) from error
     if BACKENDS[chosen].name not in session.get_providers():
