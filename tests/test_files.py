@@ -39,9 +39,14 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_results_are_named_after_their_source(source: str, name: str, tmp_path: Path) -> None:
-    assert files.destination(source, tmp_path, many=False) == tmp_path / name
-    assert files.destination(source, tmp_path / "new", many=True) == tmp_path / "new" / name
-    assert files.destination(source, tmp_path / "new.md", many=False) == tmp_path / "new.md"
+    assert files.destination(source, tmp_path, ".md", many=False) == tmp_path / name
+    assert files.destination(source, tmp_path / "new", ".md", many=True) == tmp_path / "new" / name
+    assert files.destination(source, tmp_path / "new.md", ".md", many=False) == tmp_path / "new.md"
+
+
+def test_chunks_lie_beside_their_markdown_and_nothing_replaces_its_source(tmp_path: Path) -> None:
+    assert files.destination("a/page.md", tmp_path, ".chunks.jsonl", many=True) == tmp_path / "page.chunks.jsonl"
+    assert files.destination("page.md", tmp_path, ".md", many=True) == tmp_path / "page.md.md"
 
 
 def test_writes_utf8_with_unix_line_ends_and_makes_folders(tmp_path: Path) -> None:

@@ -39,7 +39,13 @@ def prepare() -> None:
 def data(content: Mapping[str, object] | Sequence[object], *, one_line: bool = False) -> None:
     """Print JSON on stdout, with the schema's version; `one_line` for streams of objects, each sent off at once."""
     table = {"schema": SCHEMA, **(content if isinstance(content, Mapping) else {"rows": content})}
-    print(json.dumps(table, ensure_ascii=False, indent=None if one_line else 2), flush=one_line)
+    text = json_line(table) if one_line else json.dumps(table, ensure_ascii=False, indent=2) + "\n"
+    print(text, end="", flush=one_line)
+
+
+def json_line(content: Mapping[str, object]) -> str:
+    """`content` as one line of JSON Lines, nothing added; lone surrogates, which UTF-8 cannot carry, stay escapes."""
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def error(message: str) -> None:

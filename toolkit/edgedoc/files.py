@@ -1,13 +1,19 @@
 """Documents in from paths or stdin, results out beside their destination and renamed. Knows nothing of content."""
 
 import os
+import re
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from edgedoc.errors import DocumentError, OutputError
 
 STDIN = "-"
+
+_KNOWN = re.compile(r"\.(?:html?|md|markdown|txt)\Z")
 
 
 def read(source: str) -> bytes:
@@ -22,11 +28,13 @@ def read(source: str) -> bytes:
         raise DocumentError(f"It cannot be read: {error.strerror or error}.") from error
 
 
-def destination(source: str, out: Path, *, many: bool) -> Path:
-    """Where the Markdown of `source` goes: `out` itself, or NAME.md in it when it is a folder or has to be one."""
+def destination(source: str, out: Path, suffix: str, *, many: bool) -> Path:
+    """Where the result of `source` goes: `out` itself, or NAME + suffix in it when it is a folder or has to be one."""
     if many or out.is_dir():
         name = "stdin" if source == STDIN else Path(source).name
-        return out / f"{name.removesuffix('.html').removesuffix('.htm')}.md"
+        named = f"{_KNOWN.sub('', name)}{suffix}"
+        # A result must not become its own source.
+        return out / (named if named != name else f"{name}{suffix}")
     return out
 
 
@@ -35,25 +43,33 @@ def write(path: Path, text: str) -> None:
 
     A device or pipe, such as /dev/null, is written to and stays what it is.
     """
+    with replacing(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to write to that becomes `path` when all went well, as in `write`. Raises OutputError."""
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8", newline="\n", errors="replace")
+            with path.open("w", encoding="utf-8", newline="\n", errors="replace") as file:
+                yield file
         else:
-            _replace(path, text)
+            yield from _beside(path)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}. Choose another place with --out."
         ) from error
 
 
-def _replace(path: Path, text: str) -> None:
+def _beside(path: Path) -> Iterator[TextIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only part of the name: with the rest of the temporary one it must not exceed what file systems allow.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", errors="replace") as file:
-            file.write(text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())

@@ -51,6 +51,19 @@ def decode(data: bytes, *, limit: int = MAX_BYTES) -> Decoded:
     """Decode a page. Raises DocumentError when it is empty, over `limit` bytes or not text."""
     if not data.strip():
         raise DocumentError("The document is empty.")
+    refuse(data, "HTML", limit)
+    for bom, codec in _BOMS:
+        if data.startswith(bom):
+            return Decoded(data.decode(codec, "replace"), codec.removesuffix("-sig"))
+    if (wide := utf16_unmarked(data[:4096])) is not None:
+        return Decoded(data.decode(wide, "replace"), wide, "UTF-16 without a byte order mark")
+    if is_binary(data):
+        raise DocumentError("The document is binary data, not text. Convert it to HTML first.")
+    return _decode_text(data)
+
+
+def refuse(data: bytes, wanted: str, limit: int = MAX_BYTES) -> None:
+    """Raise DocumentError for what is over `limit` bytes or a file of another kind than the `wanted` one."""
     if len(data) > limit:
         raise DocumentError(
             f"The document has {len(data) / 2**20:.1f} MiB; the limit is {limit / 2**20:.0f} MiB. "
@@ -58,16 +71,13 @@ def decode(data: bytes, *, limit: int = MAX_BYTES) -> Decoded:
         )
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
-            raise DocumentError(f"The document is {kind}, not HTML. Convert it to HTML first.")
-    for bom, codec in _BOMS:
-        if data.startswith(bom):
-            return Decoded(data.decode(codec, "replace"), codec.removesuffix("-sig"))
-    if (wide := _utf16(data[:4096])) is not None:
-        return Decoded(data.decode(wide, "replace"), wide, "UTF-16 without a byte order mark")
+            raise DocumentError(f"The document is {kind}, not {wanted}. Convert it to {wanted} first.")
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether more than one byte in fifty at its beginning is a control character that no text has."""
     head = data[:_SAMPLE]
-    if len(_NOT_TEXT.findall(head)) * 50 > len(head):
-        raise DocumentError("The document is binary data, not text. Convert it to HTML first.")
-    return _decode_text(data)
+    return len(_NOT_TEXT.findall(head)) * 50 > len(head)
 
 
 def _decode_text(data: bytes) -> Decoded:
@@ -88,6 +98,11 @@ def _decode_text(data: bytes) -> Decoded:
             return Decoded(data.decode(codec), declared or codec)
         except UnicodeError:
             pass
+    return undeclared(data, note)
+
+
+def undeclared(data: bytes, note: str) -> Decoded:
+    """Bytes that are not valid UTF-8 and are of a charset nobody knows; `note` begins the remark on it."""
     # One bad byte in a page of good UTF-8 must not turn the rest into another alphabet.
     text = data.decode("utf-8", "replace")
     bad, high = text.count("\ufffd"), len(data.translate(None, _ASCII))
@@ -132,8 +147,8 @@ def _guess(data: bytes) -> str:
     return best.encoding.replace("_", "-")
 
 
-def _utf16(head: bytes) -> str | None:
-    """UTF-16 by its zero bytes: in ASCII every other byte is one, and markup is ASCII."""
+def utf16_unmarked(head: bytes) -> str | None:
+    """The codec of UTF-16 without a mark, by its zero bytes: in ASCII every other byte is one, and markup is ASCII."""
     pairs = len(head) // 2
     even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
     for zeros, others, bracket, codec in ((odd, even, b"<\x00", "utf-16-le"), (even, odd, b"\x00<", "utf-16-be")):

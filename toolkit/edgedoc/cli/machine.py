@@ -1,0 +1,37 @@
+"""Commands about this machine: what it has, and the whole journey on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgedoc import console
+from edgedoc.cli.options import Json
+
+
+def doctor(json: Json = False) -> None:
+    """Say what this machine has, and what will be slow.
+
+    Engines, CPU features, memory and its measured bandwidth.
+    """
+    from edgedoc.doctor import examine, text
+
+    found = examine()
+    console.data(found) if json else print(text(found))
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the artifacts and Markdown.")] = Path(
+        "edgedoc-demo"
+    ),
+    json: Json = False,
+) -> None:
+    """Run the whole journey on the bundled model.
+
+    Exports it to f32, int8 and int4, converts sample pages with each, and prints the bill.
+    """
+    from edgedoc_bench.demo import run, table
+
+    with console.progress() as report:
+        result = run(out, report)
+    console.data(result) if json else print(table(result))

@@ -1,0 +1,57 @@
+"""Options that several commands have, and what their values mean. Knows no command."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgedoc.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgedoc.recipes import Mode
+    from edgedoc.tasks.reader import Fallback
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+_READER = "Artifact folder or recipe name; default: the bundled nano-reader."
+_CHUNKER = "Artifact folder or recipe name; default: the bundled nano-chunker of the mode."
+Model = Annotated[str | None, typer.Option("--model", "-m", envvar="EDGEDOC_MODEL", help=_READER)]
+ReaderModel = Annotated[str | None, typer.Option("--reader", envvar="EDGEDOC_MODEL", help=_READER)]
+# A variable of its own: one that names a reader must not reach a command that wants a chunker.
+ChunkModel = Annotated[str | None, typer.Option("--model", "-m", envvar="EDGEDOC_CHUNKER", help=_CHUNKER)]
+ChunkerModel = Annotated[str | None, typer.Option("--chunker", envvar="EDGEDOC_CHUNKER", help=_CHUNKER)]
+ModeName = Annotated[
+    str | None,
+    typer.Option("--mode", help="What the chunker says of each chunk: simple (nothing), topic or summary."),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most tokens of a chunk with its headings and summary; default: as the model cuts."),
+]
+MinTokens = Annotated[int | None, typer.Option(min=1, help="Chunks below that join a neighbour where they may.")]
+FallbackName = Annotated[
+    str, typer.Option("--fallback", help="What stands in for a window the model failed on: rules or none.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the cores this process may use.")]
+Provider = Annotated[
+    str, typer.Option(help="Where an ONNX model runs: auto, cpu, cuda, dml or coreml. GGUF: auto or cpu.")
+]
+MemoryLimit = Annotated[
+    str | None, typer.Option("--memory", help="Most memory for a model, e.g. 600M or 2G; default: what is free.")
+]
+
+
+def fallback_named(name: str) -> "Fallback":
+    """The fallback meant. Raises UsageError."""
+    from edgedoc.tasks.reader import Fallback
+
+    if name not in list(Fallback):
+        raise UsageError(f"--fallback is {' or '.join(Fallback)}, not {name!r}.")
+    return Fallback(name)
+
+
+def mode_named(name: str | None) -> "Mode | None":
+    """The chunker's mode meant. Raises UsageError."""
+    from edgedoc.recipes import Mode
+
+    if name is not None and name not in list(Mode):
+        raise UsageError(f"--mode is {', '.join(Mode)}, not {name!r}.")
+    return Mode(name) if name is not None else None
