@@ -2,12 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from chat_server import Server
 
 # Qwen2's splitting rules, as its tokenizer.json states them (https://huggingface.co/Qwen/Qwen2-0.5B).
 QWEN2_SPLIT = (
@@ -219,3 +221,11 @@ def _least(work: Callable[[int], object], size: int) -> float:
         work(size)
         times.append(time.process_time() - started)
     return min(times)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[Server]:
+    """A server with OpenAI's chat interface that says GOOD until it is told something else."""
+    found = Server()
+    yield found
+    found.close()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 class LlamaModel:
     """llama.cpp with a KV cache in f32 and one thread: its own arithmetic, none of our engine's choices."""
 
-    def __init__(self, path: Path, *, vocabulary_only: bool = False) -> None:
+    def __init__(self, path: Path, *, adapter: Path | None = None, vocabulary_only: bool = False) -> None:
         pytest.importorskip("llama_cpp")
         from edgedoc.engines.native import load_library
 
@@ -20,6 +20,8 @@ class LlamaModel:
         parameters.vocab_only = vocabulary_only
         self.model = self.library.llama_model_load_from_file(bytes(path), parameters)
         assert self.model
+        self.adapter = self.library.llama_adapter_lora_init(self.model, bytes(adapter)) if adapter is not None else None
+        assert adapter is None or self.adapter
 
     def __enter__(self) -> "LlamaModel":
         return self
@@ -43,6 +45,9 @@ class LlamaModel:
         parameters.n_threads = parameters.n_threads_batch = 1
         parameters.type_k = parameters.type_v = library.GGML_TYPE_F32
         context = library.llama_init_from_model(self.model, parameters)
+        if self.adapter is not None:
+            adapters = (ctypes.POINTER(ctypes.c_void_p) * 1)(self.adapter)
+            assert library.llama_set_adapters_lora(context, adapters, 1, (ctypes.c_float * 1)(1.0)) == 0
         batch = library.llama_batch_init(len(tokens), 0, 1)
         batch.n_tokens = len(tokens)
         for position, token in enumerate(tokens):

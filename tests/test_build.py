@@ -89,7 +89,7 @@ def test_hub_ids_are_fetched_at_the_recipes_revision(
         asked.append((hub_id, revision))
         return Snapshot(path=checkpoint_folder, commit="c" * 40)
 
-    monkeypatch.setattr("edgedoc_export.sources.fetch", fetch)
+    monkeypatch.setattr("edgedoc_export.locate.fetch", fetch)
     for number, model in enumerate(("reader-lm-0.5b", "jinaai/reader-lm-0.5b")):
         made = export(model, preset="f16", out=tmp_path / str(number))
         source = Artifact.open(made).manifest.source
@@ -108,7 +108,7 @@ def test_requests_that_make_no_sense(checkpoint_folder: Path, tmp_path: Path) ->
         ({"model": checkpoint_folder, "format": "tflite"}, "'tflite'"),
         ({"model": checkpoint_folder, "preset": "int3"}, "Did you mean 'int"),
         ({"model": checkpoint_folder, "revision": "main"}, "no revisions"),
-        ({"model": checkpoint_folder, "adapter": "x"}, "merge the adapter"),
+        ({"model": checkpoint_folder, "adapter": "x"}, "no recipe named 'x'"),
     ):
         with pytest.raises(UsageError, match=expected):
             export(**{"out": tmp_path / "made", **arguments})  # type: ignore[arg-type]

@@ -32,6 +32,8 @@ SHARDED = {"config.json": b"{}", "a-1.safetensors": b"1", "model.safetensors.ind
 REPOS = {
     "org/model": MODEL,
     "org/pickle": {"config.json": b"{}", "pytorch_model.bin": b"pickle"},
+    "org/adapter": {"adapter_config.json": b"{}", "adapter_model.safetensors": WEIGHTS, "training_args.bin": b"pickle"},
+    "org/pickled-adapter": {"adapter_config.json": b"{}", "adapter_model.bin": b"pickle"},
     "org/empty": {"config.json": b"{}"},
     "org/sharded": SHARDED,
 }
@@ -170,6 +172,11 @@ def test_safetensors_are_fetched_and_pickle_is_not(hub: Hub, cache: Path) -> Non
     assert [name for name, _ in hub.downloads()] == wanted
 
 
+def test_adapters_are_fetched_with_their_configuration(hub: Hub, cache: Path) -> None:
+    names = sorted(path.name for path in fetch("org/adapter").path.iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors"]
+
+
 def test_a_pinned_revision_is_asked_for_and_kept(hub: Hub, cache: Path) -> None:
     assert fetch("org/model", COMMIT).commit == COMMIT
     before = len(hub.downloads())
@@ -219,6 +226,7 @@ def test_a_dead_mirror(hub: Hub, tmp_path: Path) -> None:
         ("org/model", "v9", MissingModelError, "org/model has no revision 'v9'"),
         ("org/teapot", None, MissingModelError, "org/teapot could not be fetched from http.*: .*418"),
         ("a/b/c", None, UsageError, "'a/b/c' is no hub id"),
+        ("org/pickled-adapter", None, CheckpointError, r"its adapter only as pickle.*how to convert it"),
         ("org/pickle", None, CheckpointError, r"only as pickle \(pytorch_model.bin\), and loading pickle runs code"),
         ("org/empty", None, CheckpointError, "holds no [*].safetensors file"),
         ("org/sharded", None, MissingModelError, "a-2.safetensors is missing. Finish it online: hf download"),

@@ -22,6 +22,7 @@ from edgedoc.recipes import load_recipe
 onnx = pytest.importorskip("onnx")
 
 from edgedoc_export import portable, portable_file  # noqa: E402
+from edgedoc_export.checkpoint import Checkpoint  # noqa: E402
 from edgedoc_export.portable import write_portable  # noqa: E402
 
 PRESETS = {"f32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx", "int4": "onnx/model_q4.onnx"}
@@ -47,7 +48,7 @@ def graphs(checkpoint: Path) -> dict[str, Path]:
         patch.setattr(socket.socket, "connect", unreachable)
         for preset, folder in folders.items():
             folder.mkdir()
-            write_portable(checkpoint, load_recipe("nano-reader"), folder, preset)
+            write_portable(Checkpoint.open(checkpoint), load_recipe("nano-reader"), folder, preset)
     return folders
 
 
@@ -170,7 +171,13 @@ def test_tracing_says_nothing_and_leaves_the_loggers_as_they_were(
     capfd.readouterr()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_portable(checkpoint, load_recipe("nano-reader"), tmp_path, "int8", lambda *stage: stages.append(stage))
+        write_portable(
+            Checkpoint.open(checkpoint),
+            load_recipe("nano-reader"),
+            tmp_path,
+            "int8",
+            lambda *stage: stages.append(stage),
+        )
     assert capfd.readouterr() == ("", "")
     assert caplog.messages == []
     assert state() == before
@@ -204,13 +211,13 @@ def test_without_optimum_the_message_names_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'edgedoc\[optimum\]'"):
-        write_portable(checkpoint, load_recipe("nano-reader"), tmp_path, "f32")
+        write_portable(Checkpoint.open(checkpoint), load_recipe("nano-reader"), tmp_path, "f32")
     assert not list(tmp_path.rglob("*.onnx*"))
 
 
 def test_unknown_presets_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no preset 'int4_k', only f32, int8, int4"):
-        write_portable(checkpoint, load_recipe("nano-reader"), tmp_path, "int4_k")
+        write_portable(Checkpoint.open(checkpoint), load_recipe("nano-reader"), tmp_path, "int4_k")
 
 
 def test_damaged_weights_are_refused(checkpoint_folder: Path, tmp_path: Path) -> None:
@@ -219,7 +226,7 @@ def test_damaged_weights_are_refused(checkpoint_folder: Path, tmp_path: Path) ->
     data[-2:] = b"\xc0\x7f"  # NaN in BF16, in the last tensor
     weights.write_bytes(data)
     with pytest.raises(CheckpointError, match="NaN"):
-        write_portable(checkpoint_folder, load_recipe("nano-reader"), tmp_path, "f32")
+        write_portable(Checkpoint.open(checkpoint_folder), load_recipe("nano-reader"), tmp_path, "f32")
     assert not list(tmp_path.rglob("*.onnx*"))
 
 
@@ -229,7 +236,7 @@ def test_a_small_disk_is_refused_before_the_work(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 20))
     monkeypatch.setattr(portable, "trace", unreachable)
     with pytest.raises(OutputError, match="needs 11 MB"):
-        write_portable(checkpoint, load_recipe("nano-reader"), tmp_path, "int8")
+        write_portable(Checkpoint.open(checkpoint), load_recipe("nano-reader"), tmp_path, "int8")
 
 
 def test_what_optimum_refuses_is_an_engine_error(
@@ -243,5 +250,24 @@ def test_what_optimum_refuses_is_an_engine_error(
 
     monkeypatch.setattr(exporter, "onnx_export_from_model", refuse)
     with pytest.raises(EngineError, match="optimum could not export .*qwen2.*--graph edge"):
-        write_portable(checkpoint, load_recipe("nano-reader"), tmp_path, "f32")
+        write_portable(Checkpoint.open(checkpoint), load_recipe("nano-reader"), tmp_path, "f32")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_adapters_are_merged_before_tracing(checkpoint: Path, tiny_config: Any, tmp_path: Path) -> None:
+    optimum_or_skip()
+    from edgedoc_export.adapter import Adapter
+    from edgedoc_export.merged import merge
+    from edgedoc_export.random_weights import random_adapter
+    from edgedoc_export.safetensors_writer import write_safetensors
+
+    adapter = Adapter.open(random_adapter(tiny_config, tmp_path / "adapter", base=checkpoint, rank=8, seed=4))
+    merged = merge(Checkpoint.open(checkpoint), adapter, "base")
+    whole = shutil.copytree(checkpoint, tmp_path / "whole")
+    layout = {name: (merged.dtype(name), merged.shape(name)) for name in merged.names()}
+    slabs = (slab for name in merged.names() for slab in merged.slabs(name))
+    write_safetensors(whole / "model.safetensors", layout, slabs)
+    (tmp_path / "out").mkdir()
+    write_portable(merged, load_recipe("nano-reader"), tmp_path / "out", "f32")
+    found, expected = logits(tmp_path / "out" / PRESETS["f32"], TOKENS), qwen2_reference.forward(whole, TOKENS)
+    assert np.abs(found - expected).max() <= 1e-3 * np.abs(expected).max()

@@ -1,7 +1,7 @@
 """One export in one fresh process, with the time and the peak memory of its writer and of the whole. Knows no report.
 
-Run as `python -m edgedoc_bench.export_cell export CHECKPOINT PRESET OUT` or `... quantise FLOAT.gguf PRESET OUT.gguf`
-(llama.cpp's quantiser alone, with its own buffers); prints one JSON object.
+Run as `python -m edgedoc_bench.export_cell export CHECKPOINT PRESET OUT`, `... onnx CHECKPOINT PRESET OUT` or
+`... quantise FLOAT.gguf PRESET OUT.gguf` (llama.cpp's quantiser alone, with its own buffers); prints one JSON object.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ def run_apart(*arguments: str | Path) -> dict[str, Any]:
     return result
 
 
-def measure_export(checkpoint: Path, preset: str, out: Path) -> dict[str, Any]:
+def measure_export(checkpoint: Path, preset: str, out: Path, format: str = "gguf") -> dict[str, Any]:
     """Seconds and peak bytes, of the writer (until the last weight is written) and of the whole export."""
     from edgedoc.artifact import Artifact
     from edgedoc_export.build import export
@@ -39,7 +39,7 @@ def measure_export(checkpoint: Path, preset: str, out: Path) -> dict[str, Any]:
         if stage == "write" and done == total:
             writer.update(seconds=time.perf_counter() - started, peak_memory=peak_memory())
 
-    artifact = Artifact.open(export(checkpoint, preset=preset, out=out, progress=watch))
+    artifact = Artifact.open(export(checkpoint, format=format, preset=preset, out=out, progress=watch))
     return {
         "preset": preset,
         "writer_seconds": writer["seconds"],
@@ -51,6 +51,11 @@ def measure_export(checkpoint: Path, preset: str, out: Path) -> dict[str, Any]:
         "bits_per_weight": artifact.manifest.bits_per_weight,
         "tensor_types": {name: total.bytes for name, total in artifact.manifest.tensor_types.items()},
     }
+
+
+def measure_onnx(checkpoint: Path, preset: str, out: Path) -> dict[str, Any]:
+    """As `measure_export`, for the edge graph; `file` is the graph without its weights."""
+    return measure_export(checkpoint, preset, out, "onnx")
 
 
 def measure_quantiser(source: Path, preset: str, out: Path) -> dict[str, Any]:
@@ -71,5 +76,5 @@ def measure_quantiser(source: Path, preset: str, out: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     what, source, preset, out = sys.argv[1:]
-    measure = {"export": measure_export, "quantise": measure_quantiser}[what]
+    measure = {"export": measure_export, "onnx": measure_onnx, "quantise": measure_quantiser}[what]
     print(json.dumps(measure(Path(source), preset, Path(out))))

@@ -7,6 +7,7 @@ import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,10 +19,11 @@ from edgedoc.errors import MissingPackageError, OutputError, UsageError
 from edgedoc.manifest import FileEntry, Format, Manifest, TensorTotals
 from edgedoc_export.build_gguf import GgufModel
 from edgedoc_export.build_onnx import OnnxModel
-from edgedoc_export.checkpoint import Checkpoint
 from edgedoc_export.progress import Progress, silent
-from edgedoc_export.sources import ExportSource, find_source
+from edgedoc_export.sources import ExportSource, find_family, find_source
 from edgedoc_export.staging import staged
+from edgedoc_export.tensors import TensorSource
+from edgedoc_export.unmerged import Adapters, require_gguf
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE")
@@ -62,7 +64,8 @@ def export(
     context: int | None = None,
     out: Path | None = None,
     revision: str | None = None,
-    adapter: str | Path | None = None,
+    adapter: str | Path | Sequence[str | Path] | None = None,
+    unmerged: bool = False,
     recipe: str | Path | None = None,
     overwrite: bool = False,
     download_bars: bool = False,
@@ -72,36 +75,48 @@ def export(
 ) -> Path:
     """Make an artifact folder of `model` and return its path: `out`, or the recipe's place in the store.
 
-    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. ONNX only: `graph` is edge (default)
-    or portable, `context` the tokens the edge graph can hold, by default the recipe's. `notice` is told, once, what the
-    licence forbids.
+    `model`, `revision`, `recipe` and `download_bars` as in `sources.find_source`. `adapter` is merged into `model`, or
+    with `unmerged` (GGUF only) it and as many more as are given stay apart, in the same artifact. ONNX only: `graph` is
+    edge (default) or portable, `context` the tokens the edge graph can hold, by default the recipe's. `notice` is told
+    what the licences forbid, and when an adapter is put over another base than it was trained on.
     Raises UsageError, MissingError, CheckpointError, EngineError or OutputError; then nothing is left behind at the
     destination.
     """
     if format not in list(Format):
         raise UsageError(f"There is no exporter for the format {format!r}; this version writes {' and '.join(Format)}")
-    if adapter is not None:
-        raise UsageError("This version exports whole checkpoints; merge the adapter first (PEFT: merge_and_unload)")
+    adapters = () if adapter is None else (adapter,) if isinstance(adapter, str | Path) else tuple(adapter)
+    if unmerged:
+        require_gguf(format)
+    elif len(adapters) > 1:
+        raise UsageError("One adapter can be merged into a model; with --unmerged several stay apart, in one artifact")
     _require_package(format, "export")
-    source = find_source(model, revision=revision, recipe=recipe, download_bars=download_bars)
-    checkpoint = Checkpoint.open(source.folder)
+    kept: tuple[ExportSource, ...] = ()
+    if unmerged:
+        source, kept = find_family(model, adapters, revision=revision, recipe=recipe, download_bars=download_bars)
+    else:
+        over = adapters[0] if adapters else None
+        source = find_source(model, revision=revision, adapter=over, recipe=recipe, download_bars=download_bars)
+    checkpoint = source.open()
+    apart = Adapters(kept, checkpoint)
     kind = GgufModel if format == Format.GGUF else OnnxModel
     writer: ModelWriter = kind(source, checkpoint, preset, graph=graph, context=context)
-    destination = out if out is not None else store.artifact_path(source.recipe.name, format, writer.store_name)
-    _tell_licence(source, notice)
+    name = f"{writer.store_name}-unmerged" if unmerged else writer.store_name
+    destination = out if out is not None else store.artifact_path(source.recipe.name, format, name)
+    for told in {used.recipe.name: used for used in (source, *kept)}.values():
+        _tell(told, notice)
     with _output_errors(destination), staged(destination, overwrite=overwrite) as folder:
         writer.write(folder, threads, progress)
-        shutil.copyfile(source.folder / TOKENIZER, folder / TOKENIZER)
+        adapter_entries = apart.write(folder, preset)
+        shutil.copyfile(source.tokenizer / TOKENIZER, folder / TOKENIZER)
         (folder / RECIPE).write_text(source.recipe.to_toml(), "utf-8")
-        for licence in LICENCE_FILES:
-            if (source.folder / licence).is_file():
-                shutil.copyfile(source.folder / licence, folder / licence)
-        _manifest(source, checkpoint, Format(format), preset, writer, folder).write(folder)
+        _copy_licences(source, kept, folder)
+        manifest = _manifest(source, checkpoint, Format(format), preset, writer, folder)
+        replace(manifest, adapters=adapter_entries).write(folder)
     return destination
 
 
 def _manifest(
-    source: ExportSource, checkpoint: Checkpoint, format: Format, preset: str, writer: ModelWriter, folder: Path
+    source: ExportSource, checkpoint: TensorSource, format: Format, preset: str, writer: ModelWriter, folder: Path
 ) -> Manifest:
     totals, parameters = writer.tensor_types(folder), checkpoint.config.parameters
     # Of the model's own parameters: a table that is stored twice costs twice. Tables that are no weights do not count.
@@ -126,11 +141,32 @@ def _manifest(
     )
 
 
-def _tell_licence(source: ExportSource, notice: Callable[[str], None]) -> None:
-    licence = source.recipe.licence
+def _copy_licences(source: ExportSource, kept: Sequence[ExportSource], folder: Path) -> None:
+    """The model's under their own names, those of the adapters with what they belong to before it."""
+    for licence in LICENCE_FILES:
+        for place, prefix in _licence_folders(source, kept):
+            if (place / licence).is_file():
+                shutil.copyfile(place / licence, folder / f"{prefix}{licence}")
+
+
+def _licence_folders(source: ExportSource, kept: Sequence[ExportSource]) -> Iterator[tuple[Path, str]]:
+    if source.adapter is None:
+        yield source.folder, ""
+    else:
+        yield source.adapter.folder, ""
+        yield source.folder, "base-"
+    for one in kept:
+        assert one.adapter is not None
+        yield one.adapter.folder, f"{one.recipe.name}-"
+
+
+def _tell(source: ExportSource, notice: Callable[[str], None]) -> None:
+    licence, origin = source.recipe.licence, source.origin
     if licence.commercial is not True:
         terms = " ".join(part for part in (licence.id, licence.note, licence.link) if part)
         notice(f"{source.recipe.name}: {terms}")
+    if origin.trained_on is not None:
+        notice(f"{source.recipe.name}: the adapter was trained over {origin.trained_on} and goes over {origin.base}")
 
 
 def _is_installed(distribution: str) -> bool:

@@ -1,10 +1,10 @@
 """The GGUF part of an export: write in floats, quantise, count. Knows nothing of folders, licences and manifests."""
 
+import math
 from pathlib import Path
 
 from edgedoc.errors import UsageError
 from edgedoc.manifest import TensorTotals
-from edgedoc_export.checkpoint import Checkpoint
 from edgedoc_export.dtypes import ITEM_BYTES
 from edgedoc_export.gguf import DTYPES, write_gguf
 from edgedoc_export.naming import file_name
@@ -14,10 +14,9 @@ from edgedoc_export.quantize import quantize
 from edgedoc_export.room import require_room
 from edgedoc_export.sources import ExportSource
 from edgedoc_export.tensor_types import tensor_types
-from edgedoc_export.tensors import matrix_dtype
+from edgedoc_export.tensors import TensorSource
 
 INTERMEDIATE = "intermediate.gguf"
-LOSSLESS: dict[str, Float] = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
 
 
 class GgufModel:
@@ -26,7 +25,7 @@ class GgufModel:
     tools = ("gguf", "llama-cpp-python", "numpy")
 
     def __init__(
-        self, source: ExportSource, checkpoint: Checkpoint, preset: str, *, graph: str | None, context: int | None
+        self, source: ExportSource, checkpoint: TensorSource, preset: str, *, graph: str | None, context: int | None
     ) -> None:
         if graph is not None or context is not None:
             raise UsageError("--graph and --context belong to --format onnx; a GGUF file has neither")
@@ -39,15 +38,14 @@ class GgufModel:
         """Write the model into `folder`. Raises what `write_gguf` and `quantize` raise."""
         source, planned, out = self._source, self._planned, folder / self.model_file
         if not isinstance(planned, Quantisation):
-            self._require_room(planned, folder, quantised=False)
-            write_gguf(self._checkpoint, source.folder, source.recipe, out, planned, progress)
+            self._require_room(planned, folder)
+            write_gguf(self._checkpoint, source.tokenizer, source.recipe, out, planned, progress)
             return
-        # In the checkpoint's own type the intermediate is exact: bf16 through f16 would lose range, f32 would double
-        # the disk.
-        dtype = LOSSLESS[matrix_dtype(self._checkpoint)]
-        self._require_room(dtype, folder, quantised=True)
+        # In the checkpoint's own types the intermediate is exact: bf16 through f16 would lose range, f32 throughout
+        # would double the disk, and the memory that the quantiser needs for the embedding.
+        self._require_room(None, folder)
         intermediate = folder / INTERMEDIATE
-        write_gguf(self._checkpoint, source.folder, source.recipe, intermediate, dtype, progress)
+        write_gguf(self._checkpoint, source.tokenizer, source.recipe, intermediate, None, progress)
         quantize(intermediate, out, planned, threads=threads, progress=progress)
         intermediate.unlink()
 
@@ -55,7 +53,11 @@ class GgufModel:
         """What the written file holds."""
         return tensor_types(folder / self.model_file)
 
-    def _require_room(self, dtype: Float, folder: Path, *, quantised: bool) -> None:
-        """A quantised file takes at most 8.5 bits a weight; the tokenizer is left out."""
-        parameters = self._checkpoint.config.parameters
-        require_room(folder, parameters * ITEM_BYTES[DTYPES[dtype]] + (parameters * 17 // 16 if quantised else 0))
+    def _require_room(self, dtype: Float | None, folder: Path) -> None:
+        """`dtype` None: the exact intermediate and then a file of at most 8.5 bits a weight. Tokenizer left out."""
+        weights, parameters = self._checkpoint, self._checkpoint.config.parameters
+        if dtype is not None:
+            require_room(folder, parameters * ITEM_BYTES[DTYPES[dtype]])
+            return
+        own = sum(math.prod(weights.shape(name)) * ITEM_BYTES[weights.dtype(name)] for name in weights.names())
+        require_room(folder, own + parameters * 17 // 16)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from edgedoc.errors import UsageError
 from edgedoc.manifest import TensorTotals
-from edgedoc_export.checkpoint import Checkpoint
 from edgedoc_export.onnx_folder import write_genai_config, write_model_files
 from edgedoc_export.onnx_presets import DATA_SUFFIX, OnnxPreset, find_preset
 from edgedoc_export.onnx_tensor_types import tensor_types
@@ -16,6 +15,7 @@ from edgedoc_export.progress import Progress
 from edgedoc_export.qwen2 import Qwen2Config
 from edgedoc_export.room import require_room
 from edgedoc_export.sources import ExportSource
+from edgedoc_export.tensors import TensorSource
 
 GRAPHS = ("edge", "portable")
 GRAPH_BYTES = 1 << 20
@@ -26,7 +26,7 @@ class OnnxModel:
     """A checkpoint on its way to an ONNX graph. Raises UsageError for a preset, graph or context that cannot be."""
 
     def __init__(
-        self, source: ExportSource, checkpoint: Checkpoint, preset: str, *, graph: str | None, context: int | None
+        self, source: ExportSource, checkpoint: TensorSource, preset: str, *, graph: str | None, context: int | None
     ) -> None:
         self._source, self._checkpoint, self._graph = source, checkpoint, graph or "edge"
         if self._graph not in GRAPHS:
@@ -65,11 +65,11 @@ class OnnxModel:
         # Imports onnx, which only this format needs.
         from edgedoc_export.onnx_qwen2 import write_edge
 
-        source, recipe, config = self._source.folder, self._source.recipe, self._checkpoint.config
+        source, config = self._source, self._checkpoint.config
         require_room(folder, _edge_bytes(config, self._preset, self._context))
         # First, for they check the tokenizer.
-        write_model_files(source, folder, recipe, self.model_file, self._context, external=True)
-        write_genai_config(source, folder, recipe, config, self.model_file, self._context)
+        write_model_files(source, folder, self.model_file, self._context, external=True)
+        write_genai_config(source, folder, config, self.model_file, self._context)
         out = folder / self.model_file
         out.parent.mkdir()
         write_edge(self._checkpoint, out, self._preset, self._context, progress)
@@ -77,12 +77,12 @@ class OnnxModel:
     def _write_portable(self, folder: Path, progress: Progress) -> None:
         from edgedoc_export.portable import write_portable
 
-        source, recipe = self._source.folder, self._source.recipe
-        write_portable(source, recipe, folder, self._preset.name, progress)
+        source = self._source
+        write_portable(self._checkpoint, source.recipe, folder, self._preset.name, progress)
         external = (folder / f"{self.model_file}{DATA_SUFFIX}").exists()
-        write_model_files(source, folder, recipe, self.model_file, self._context, external=external)
+        write_model_files(source, folder, self.model_file, self._context, external=external)
         config = self._checkpoint.config
-        write_genai_config(source, folder, recipe, config, self.model_file, self._context, portable=True)
+        write_genai_config(source, folder, config, self.model_file, self._context, portable=True)
 
 
 def _edge_bytes(config: Qwen2Config, preset: OnnxPreset, context: int) -> int:

@@ -118,8 +118,7 @@ def _refuse_other_things(folder: Path) -> None:
         raise CheckpointError(f"{folder} has weights but no config.json; download the whole repository")
     if (folder / "adapter_config.json").exists():
         raise CheckpointError(
-            f"{folder} holds a PEFT adapter, not a model; this version exports whole checkpoints only: "
-            "merge the adapter into its base (PEFT: merge_and_unload) and export the result"
+            f"{folder} holds a PEFT adapter, not a model; put it over its base: edgedoc export BASE --adapter {folder}"
         )
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if pickles:

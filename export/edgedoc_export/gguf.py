@@ -13,7 +13,7 @@ from edgedoc.recipes import Recipe
 from edgedoc_export.dtypes import ITEM_BYTES, STORAGE, Dtype, convert, is_finite
 from edgedoc_export.metadata import add_metadata
 from edgedoc_export.progress import Progress, silent
-from edgedoc_export.tensors import TensorSource
+from edgedoc_export.tensors import TensorSource, matrix_dtype
 from edgedoc_export.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FloatType = Literal["f32", "f16", "bf16"]
 DTYPES: dict[FloatType, Dtype] = {"f32": "F32", "f16": "F16", "bf16": "BF16"}
+LOSSLESS: dict[Dtype, FloatType] = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
 
 
 def write_gguf(
@@ -28,10 +29,10 @@ def write_gguf(
     tokenizer_folder: Path,
     recipe: Recipe,
     out: Path,
-    dtype: FloatType,
+    dtype: FloatType | None,
     progress: Progress = silent,
 ) -> None:
-    """Write `source` with its tokenizer and its recipe to `out`.
+    """Write `source` with its tokenizer and its recipe to `out`; without a `dtype` each matrix in its own, exactly.
 
     Holds one slab of one tensor at a time. Raises CheckpointError when weights or tokenizer cannot be written,
     OSError when the disk cannot.
@@ -41,7 +42,7 @@ def write_gguf(
     writer = gguf.GGUFWriter(out, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.QWEN2])
     try:
         vocabulary = read_vocabulary(tokenizer_folder, source.config.vocab_size, recipe)
-        add_metadata(writer, source.config, recipe, vocabulary, dtype)
+        add_metadata(writer, source.config, recipe, vocabulary, dtype or LOSSLESS[matrix_dtype(source)])
         del vocabulary
         _declare_tensors(writer, source, dtype)
         writer.write_header_to_file()
@@ -52,11 +53,13 @@ def write_gguf(
         writer.close()
 
 
-def _stored(source: TensorSource, name: str, dtype: FloatType) -> Dtype:
-    return DTYPES[dtype] if len(source.shape(name)) > 1 else "F32"
+def _stored(source: TensorSource, name: str, dtype: FloatType | None) -> Dtype:
+    if len(source.shape(name)) == 1:
+        return "F32"
+    return DTYPES[dtype] if dtype is not None else source.dtype(name)
 
 
-def _declare_tensors(writer: "gguf.GGUFWriter", source: TensorSource, dtype: FloatType) -> None:
+def _declare_tensors(writer: "gguf.GGUFWriter", source: TensorSource, dtype: FloatType | None) -> None:
     import gguf
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN2, source.config.layers)
@@ -69,7 +72,9 @@ def _declare_tensors(writer: "gguf.GGUFWriter", source: TensorSource, dtype: Flo
         writer.add_tensor_info(found, shape, STORAGE[stored], nbytes, raw_dtype=gguf.GGMLQuantizationType[stored])
 
 
-def _write_tensors(writer: "gguf.GGUFWriter", source: TensorSource, dtype: FloatType, progress: Progress) -> None:
+def _write_tensors(
+    writer: "gguf.GGUFWriter", source: TensorSource, dtype: FloatType | None, progress: Progress
+) -> None:
     assert writer.fout is not None
     # write_tensor_data() wants a whole tensor in memory, and the embedding of a 0.5B model takes 544 MB as float32.
     [file] = writer.fout

@@ -62,8 +62,10 @@ def _add_identity(writer: "gguf.GGUFWriter", recipe: Recipe) -> None:
         organization, _, name = base.rpartition("/")
         writer.add_base_model_count(1)
         writer.add_base_model_name(0, name)
-        writer.add_base_model_organization(0, organization)
-        writer.add_base_model_repo_url(0, _hub_url(base))
+        # A bundled base has no organization and no page.
+        if organization:
+            writer.add_base_model_organization(0, organization)
+            writer.add_base_model_repo_url(0, _hub_url(base))
 
 
 def _hub_url(hub_id: str) -> str:

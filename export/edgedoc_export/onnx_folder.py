@@ -14,41 +14,42 @@ from edgedoc.tokens import Tokenizer
 from edgedoc_export.checkpoint import read_json
 from edgedoc_export.onnx_presets import DTYPE_NAMES
 from edgedoc_export.qwen2 import Qwen2Config
-from edgedoc_export.vocabulary import read_chat_template, template_of, token_text
+from edgedoc_export.sources import ExportSource
+from edgedoc_export.vocabulary import TURN, template_for, token_text
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
-def write_model_files(
-    source: Path, out: Path, recipe: Recipe, model_file: str, context: int, *, external: bool
-) -> None:
-    """config.json, generation_config.json and tokenizer_config.json, from the checkpoint in `source`.
+def write_model_files(source: ExportSource, out: Path, model_file: str, context: int, *, external: bool) -> None:
+    """config.json, generation_config.json and tokenizer_config.json, from the folders of `source`.
 
     `context`: tokens the graph is made for; `external`: its weights lie in a file beside it. Raises CheckpointError if
     the tokenizer does not fit the model or the recipe.
     """
-    config = read_json(source / "config.json")
+    recipe = source.recipe
+    config = read_json(source.folder / "config.json")
     places = {Path(model_file).name: external}
     config["transformers.js_config"] = {"dtype": DTYPE_NAMES[model_file], "use_external_data_format": places}
     config["max_position_embeddings"] = context
     _write(out / "config.json", config)
-    tokenizer = _tokenizer_config(source, recipe)
+    tokenizer = _tokenizer_config(source.tokenizer, recipe)
     _write(out / TOKENIZER_CONFIG, tokenizer)
     # Greedy with the recipe's penalty: what a checkpoint ships is not trusted (reader-lm's samples at 0.7).
-    stop, others = _special_ids(source, recipe, tokenizer, config.get("vocab_size"))
+    stop, others = _special_ids(source.tokenizer, recipe, tokenizer, config.get("vocab_size"))
     generation = {"do_sample": False, "eos_token_id": stop, **others}
     penalty = recipe.decoding.repetition_penalty
     _write(out / "generation_config.json", generation | {"repetition_penalty": penalty, "max_length": context})
 
 
 def write_genai_config(
-    source: Path, out: Path, recipe: Recipe, config: Qwen2Config, file: str, context: int, *, portable: bool = False
+    source: ExportSource, out: Path, config: Qwen2Config, file: str, context: int, *, portable: bool = False
 ) -> None:
     """genai_config.json (onnxruntime-genai, src/config.h, python/py/models/builders/base.py).
 
     `portable`: the graph wants positions and cannot write its cache in place.
     """
-    stop, others = _special_ids(source, recipe, _tokenizer_config(source, recipe), config.vocab_size)
+    recipe, tokenizer = source.recipe, _tokenizer_config(source.tokenizer, source.recipe)
+    stop, others = _special_ids(source.tokenizer, recipe, tokenizer, config.vocab_size)
     names = {part: f"past_key_values.%d.{part.split('_')[1]}" for part in ("past_key", "past_value")}
     presents = {part: f"present.%d.{part.split('_')[1]}" for part in ("present_key", "present_value")}
     decoder = {
@@ -89,8 +90,8 @@ def write_genai_config(
     _write(out / "genai_config.json", {"model": model, "search": search})
 
 
-def _tokenizer_config(source: Path, recipe: Recipe) -> dict[str, object]:
-    path = source / TOKENIZER_CONFIG
+def _tokenizer_config(folder: Path, recipe: Recipe) -> dict[str, object]:
+    path = folder / TOKENIZER_CONFIG
     config = read_json(path) if path.exists() else {}
     defaults: dict[str, object] = {
         "tokenizer_class": "Qwen2Tokenizer",
@@ -98,28 +99,28 @@ def _tokenizer_config(source: Path, recipe: Recipe) -> dict[str, object]:
         "add_bos_token": False,
         "clean_up_tokenization_spaces": False,
     }
-    if "chat_template" not in config:
-        defaults["chat_template"] = read_chat_template(source, config) or template_of(recipe)
-    return defaults | config
+    template = {"chat_template": template_for(folder, config, recipe)}
+    # The model's own stays as it is: it may be a list of several.
+    return defaults | template | config if TURN in recipe.prompt else defaults | config | template
 
 
 def _special_ids(
-    source: Path, recipe: Recipe, config: dict[str, object], vocab_size: object
+    folder: Path, recipe: Recipe, config: dict[str, object], vocab_size: object
 ) -> tuple[list[int], dict[str, int]]:
     """Ids of the recipe's stop tokens, and those of `bos_token_id` and `pad_token_id` that there are."""
     try:
-        tokenizer = Tokenizer.from_file(source / TOKENIZER)
+        tokenizer = Tokenizer.from_file(folder / TOKENIZER)
     except ArtifactError as error:
         raise CheckpointError(str(error)) from error
     if isinstance(vocab_size, int) and tokenizer.vocab_size > vocab_size:
         raise CheckpointError(
-            f"{source / TOKENIZER} has ids up to {tokenizer.vocab_size - 1}, but the model has {vocab_size} rows"
+            f"{folder / TOKENIZER} has ids up to {tokenizer.vocab_size - 1}, but the model has {vocab_size} rows"
         )
     ids = [tokenizer.token_id(token) for token in recipe.stop]
     stop = [number for number in ids if number is not None]
     if len(stop) != len(ids):
         missing = recipe.stop[ids.index(None)]
-        raise CheckpointError(f"{source / TOKENIZER} has no token {missing!r}, at which recipe {recipe.name} stops")
+        raise CheckpointError(f"{folder / TOKENIZER} has no token {missing!r}, at which recipe {recipe.name} stops")
     others = {
         f"{kind}_token_id": tokenizer.token_id(token_text(config.get(f"{kind}_token"))) for kind in ("bos", "pad")
     }

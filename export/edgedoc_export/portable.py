@@ -6,28 +6,31 @@ activation scale serves all rows of a step (`DynamicQuantizeLinear`), so a row's
 the edge graph's do not.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Recipe
-from edgedoc_export.checkpoint import Checkpoint
+from edgedoc_export.checkpoint import SINGLE_FILE, Checkpoint
 from edgedoc_export.onnx_presets import FLOAT_FILE, INT4_FILE, INT8_FILE
 from edgedoc_export.portable_file import write_model
 from edgedoc_export.portable_graph import trace
 from edgedoc_export.portable_quantize import quantize_int4, quantize_int8
 from edgedoc_export.progress import Progress, silent
-from edgedoc_export.qwen2 import Qwen2Config
+from edgedoc_export.qwen2 import Qwen2Config, config_json
 from edgedoc_export.room import require_room
+from edgedoc_export.safetensors_writer import write_safetensors
+from edgedoc_export.tensors import TensorSource
 
 FILES = {"f32": FLOAT_FILE, "int8": INT8_FILE, "int4": INT4_FILE}
 
 _QUANTIZERS: dict[str, Callable[[Path, Path], None]] = {"int8": quantize_int8, "int4": quantize_int4}
 
 
-def write_portable(source_folder: Path, recipe: Recipe, out: Path, preset: str, progress: Progress = silent) -> None:
-    """Write the graph of the checkpoint in `source_folder` under `out`/onnx, with `<name>_data` beside it past 2 GB.
+def write_portable(weights: TensorSource, recipe: Recipe, out: Path, preset: str, progress: Progress = silent) -> None:
+    """Write the graph of `weights` under `out`/onnx, with `<name>_data` beside it past 2 GB.
 
     Presets are f32, int8 and int4 (see portable_quantize). Raises UsageError for another preset, CheckpointError for a
     damaged checkpoint, MissingPackageError without the optimum extra, OutputError when the disk is too small,
@@ -35,12 +38,13 @@ def write_portable(source_folder: Path, recipe: Recipe, out: Path, preset: str, 
     """
     if preset not in FILES:
         raise UsageError(f"The portable graph has no preset {preset!r}, only {', '.join(FILES)}. Or say --graph edge.")
-    checkpoint = Checkpoint.open(source_folder)
-    require_room(out, _disk_bytes(checkpoint.config, preset))
+    merged = not isinstance(weights, Checkpoint)
+    require_room(out, _disk_bytes(weights.config, preset, merged=merged))
     target = out / FILES[preset]
     target.parent.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=out, prefix=".portable-") as scratch:
         progress("trace", 0, 1)
+        checkpoint = weights if isinstance(weights, Checkpoint) else _written(weights, Path(scratch) / "merged")
         model = trace(checkpoint, Path(scratch))
         progress("trace", 1, 1)
         if preset != "f32":
@@ -49,6 +53,16 @@ def write_portable(source_folder: Path, recipe: Recipe, out: Path, preset: str, 
             _QUANTIZERS[preset](traced, model)
             progress("quantise", 1, 1)
         write_model(model, target, _properties(checkpoint.config, recipe, preset))
+
+
+def _written(weights: TensorSource, folder: Path) -> Checkpoint:
+    """optimum reads a folder, so a merge becomes one."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config_json(weights.config)), "utf-8")
+    layout = {name: (weights.dtype(name), weights.shape(name)) for name in weights.names()}
+    slabs = (slab for name in layout for slab in weights.slabs(name))
+    write_safetensors(folder / SINGLE_FILE, layout, slabs)
+    return Checkpoint.open(folder)
 
 
 def _properties(config: Qwen2Config, recipe: Recipe, preset: str) -> dict[str, str]:
@@ -65,7 +79,8 @@ def _properties(config: Qwen2Config, recipe: Recipe, preset: str) -> dict[str, s
     }
 
 
-def _disk_bytes(config: Qwen2Config, preset: str) -> int:
+def _disk_bytes(config: Qwen2Config, preset: str, *, merged: bool) -> int:
     # optimum stores a tied head a second time; quantised, the float32 graph is still there.
     tied = config.vocab_size * config.hidden_size if config.tie_word_embeddings else 0
-    return 4 * (config.parameters + tied) * (1 if preset == "f32" else 2)
+    graphs = 4 * (config.parameters + tied) * (1 if preset == "f32" else 2)
+    return graphs + (4 * config.parameters if merged else 0)

@@ -49,6 +49,28 @@ def random_checkpoint(
     return folder
 
 
+def random_adapter(config: Qwen2Config, folder: Path, *, base: Path, rank: int, seed: int) -> Path:
+    """Write a LoRA over every matrix of every layer, in BF16, as PEFT lays it out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    description = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": "all-linear"}
+    (folder / "adapter_config.json").write_text(json.dumps({**description, "base_model_name_or_path": str(base)}))
+    matrices = {
+        name.removesuffix(".weight"): shape
+        for name, shape in tensor_shapes(config).items()
+        if len(shape) == 2 and name.startswith("model.layers.")
+    }
+    layout: dict[str, tuple[Dtype, tuple[int, ...]]] = {}
+    for module, (outputs, inputs) in matrices.items():
+        layout[f"base_model.model.{module}.lora_A.weight"] = ("BF16", (rank, inputs))
+        layout[f"base_model.model.{module}.lora_B.weight"] = ("BF16", (outputs, rank))
+    generator = np.random.default_rng(seed)
+    slabs = (
+        narrow(generator.standard_normal(shape, np.float32) * np.float32(0.02), kind) for kind, shape in layout.values()
+    )
+    write_safetensors(folder / "adapter_model.safetensors", layout, slabs)
+    return folder
+
+
 def made_up_tokenizer(vocab_size: int) -> dict[str, object]:
     """A `tokenizer.json` with Qwen2's rules: 256 bytes, pairs, then triples of them, last ChatML's control tokens."""
     symbols = byte_symbols()

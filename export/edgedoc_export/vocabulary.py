@@ -16,6 +16,9 @@ from edgedoc_export.pretokenizer import recognise
 LARGEST_TOKENIZER = 32 << 20
 """Bytes; Qwen2's `tokenizer.json` takes 7 MB."""
 
+TURN = "<|im_start|>"
+"""Opens a turn in ChatML, the only chat form of Qwen2."""
+
 NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 """llama.cpp token types (gguf.TokenType)."""
 
@@ -57,8 +60,26 @@ def read_vocabulary(folder: Path, vocab_size: int, recipe: Recipe) -> Vocabulary
         bos=by_token.get(token_text(config.get("bos_token"))),
         eos=by_token[recipe.stop[0]],
         pad=by_token.get(token_text(config.get("pad_token"))),
-        chat_template=read_chat_template(folder, config) or template_of(recipe),
+        chat_template=template_for(folder, config, recipe),
     )
+
+
+def vocabulary_size(path: Path) -> int:
+    """One more than the highest id in a `tokenizer.json`. Raises CheckpointError when it is not readable."""
+    data = _read_tokenizer(path)
+    model = data.get("model")
+    ids = model.get("vocab") if isinstance(model, dict) else None
+    numbers = [*(_ids(ids, path).values()), *_added_tokens(data.get("added_tokens"), path)]
+    return max(numbers) + 1
+
+
+def template_for(folder: Path, config: dict[str, object], recipe: Recipe) -> str:
+    """The folder's own chat template, or the recipe's prompt where there is none or the model does not speak in turns.
+
+    A chunker over an instruct model has that model's template beside it, and was trained on other prompts.
+    """
+    own = read_chat_template(folder, config) if TURN in recipe.prompt else ""
+    return own or template_of(recipe)
 
 
 def template_of(recipe: Recipe) -> str:

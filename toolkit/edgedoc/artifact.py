@@ -6,14 +6,14 @@ make an artifact depend on something outside it.
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgedoc.errors import ArtifactError, MissingModelError, UsageError
-from edgedoc.manifest import MANIFEST, FileEntry, Format, Manifest, ManifestSource, Origin, TensorTotals
+from edgedoc.manifest import MANIFEST, AdapterEntry, FileEntry, Format, Manifest, ManifestSource, Origin, TensorTotals
 from edgedoc.recipes import Recipe, parse_recipe
 
-__all__ = ["Artifact", "FileEntry", "Format", "Manifest", "ManifestSource", "Origin", "TensorTotals"]
+__all__ = ["AdapterEntry", "Artifact", "FileEntry", "Format", "Manifest", "ManifestSource", "Origin", "TensorTotals"]
 
 TOKENIZER = "tokenizer.json"
 RECIPE = "recipe.toml"
@@ -26,6 +26,8 @@ class Artifact:
     path: Path
     recipe: Recipe
     manifest: Manifest
+    adapter: str | None = None
+    """Which of `manifest.adapters` goes over the model to make it what `recipe` describes."""
 
     @classmethod
     def open(cls, path: str | Path) -> "Artifact":
@@ -51,11 +53,30 @@ class Artifact:
             problem = _size_problem(folder, name, entry)
             if problem:
                 raise ArtifactError(f"{folder}: {problem}. Export the model again or copy the folder again.")
-        try:
-            recipe = parse_recipe((folder / RECIPE).read_text("utf-8"), str(folder / RECIPE))
-        except (OSError, UnicodeDecodeError, UsageError) as error:
-            raise ArtifactError(f"The recipe of {folder} cannot be used: {error}") from error
-        return cls(path=folder, recipe=recipe, manifest=manifest)
+        recipe = _read_recipe(folder, RECIPE)
+        # A base without a recipe of its own is described by that of its first adapter.
+        adapter = recipe.name if recipe.name in (manifest.adapters or {}) else None
+        return cls(path=folder, recipe=recipe, manifest=manifest, adapter=adapter)
+
+    def adapted(self, wanted: str) -> "Artifact":
+        """This artifact as one of its adapters makes it; `wanted` is a recipe's name, or a mode only one of them has.
+
+        Raises UsageError naming what there is, ArtifactError when that recipe is broken.
+        """
+        recipes = {
+            name: _read_recipe(self.path, entry.recipe) for name, entry in (self.manifest.adapters or {}).items()
+        }
+        fitting = [name for name, recipe in recipes.items() if wanted in (name, recipe.mode)]
+        if wanted in recipes:
+            fitting = [wanted]
+        if len(fitting) != 1:
+            there = ", ".join(f"{name} ({recipe.mode or recipe.task})" for name, recipe in recipes.items())
+            raise UsageError(
+                f"{self.path} has {len(fitting) or 'no'} adapters for {wanted!r}; name one of its own: {there}"
+                if recipes
+                else f"{self.path} holds no adapters, only {self.recipe.name} ({self.recipe.mode or self.recipe.task})"
+            )
+        return replace(self, recipe=recipes[fitting[0]], adapter=fitting[0])
 
     @property
     def format(self) -> Format:
@@ -66,6 +87,12 @@ class Artifact:
     def model_path(self) -> Path:
         """The model file."""
         return self.path / self.manifest.model_file
+
+    @property
+    def adapter_path(self) -> Path | None:
+        """The adapter's file, to be put over the model; None when the model is meant as it is."""
+        entry = (self.manifest.adapters or {}).get(self.adapter or "")
+        return self.path / entry.file if entry is not None else None
 
     @property
     def tokenizer_path(self) -> Path:
@@ -106,6 +133,13 @@ class Artifact:
             raise ArtifactError(f"Cannot read {self.path}: {error}.") from error
         if found:
             raise ArtifactError(f"{self.path} is not what was exported: {'; '.join(found)}. Export or copy it again.")
+
+
+def _read_recipe(folder: Path, name: str) -> Recipe:
+    try:
+        return parse_recipe((folder / name).read_text("utf-8"), str(folder / name))
+    except (OSError, UnicodeDecodeError, UsageError) as error:
+        raise ArtifactError(f"The recipe of {folder} cannot be used: {error}") from error
 
 
 def _size_problem(folder: Path, name: str, entry: FileEntry) -> str | None:

@@ -93,6 +93,11 @@ def _no_weights(hub_id: str, commit: str) -> EdgedocError:
     pickles = [name for name in names if name.endswith(PICKLES)]
     if not pickles:
         return CheckpointError(f"{hub_id} holds no *.safetensors file, so it is not a checkpoint edgedoc can read.")
+    if "adapter_model.bin" in names:
+        return CheckpointError(
+            f"{hub_id} offers its adapter only as pickle (adapter_model.bin), and loading pickle runs code. Get it "
+            f"with: hf download {hub_id} --local-dir FOLDER, then edgedoc export FOLDER says how to convert it"
+        )
     return CheckpointError(
         f"{hub_id} offers its weights only as pickle ({pickles[0]}), and loading pickle runs code. "
         "Convert it to safetensors first: https://huggingface.co/spaces/safetensors/convert"

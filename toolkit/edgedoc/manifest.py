@@ -38,13 +38,19 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ManifestSource:
-    """The checkpoint an artifact was made from. `revision` is the resolved commit of a hub source."""
+    """The checkpoint or adapter an artifact was made from. `revision` is the resolved commit of a hub source."""
 
     kind: Origin
     id: str
     revision: str | None = None
     path: str | None = None
     adapter: str | None = None
+    """What kind of adapter it is, as "LoRA of rank 16"; None for a whole checkpoint, and so for the three below."""
+    base: str | None = None
+    """Hub id, bundled name or path of the dense model below the adapter."""
+    base_revision: str | None = None
+    trained_on: str | None = None
+    """What the adapter says it was trained over, where that is not `base`: a 4-bit copy, a path elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,17 @@ class FileEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdapterEntry:
+    """An adapter that lies beside the model it goes with, unmerged. Paths as in `Manifest.files`."""
+
+    file: str
+    recipe: str
+    source: ManifestSource
+    licence: Licence
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Contents of manifest.json. `files` covers every file of the folder except the manifest itself.
 
@@ -96,6 +113,8 @@ class Manifest:
     tools: dict[str, str]
     """Name to version of everything that had a hand in the file."""
     verification: dict[str, Any] | None = None
+    adapters: dict[str, AdapterEntry] | None = None
+    """Recipe name -> adapter; None when the model stands alone, with whatever adapter it has merged in."""
 
     def to_json(self) -> str:
         """The manifest as JSON text; `Manifest.from_json` of it gives an equal manifest."""
@@ -125,6 +144,9 @@ class Manifest:
                 raise ArtifactError(f"{origin} lists {name!r}: a file of an artifact is a plain name in its folder.")
         if manifest.model_file not in manifest.files:
             raise ArtifactError(f"{origin}: 'model_file' {manifest.model_file!r} is not in 'files'.")
+        for name, entry in (manifest.adapters or {}).items():
+            if entry.file not in manifest.files or entry.recipe not in manifest.files:
+                raise ArtifactError(f"{origin}: the files of the adapter {name!r} are not in 'files'.")
         return manifest
 
     @classmethod

@@ -14,6 +14,8 @@ from edgedoc.manifest import MANIFEST, Format
 from edgedoc.recipes import list_recipes, load_recipe
 
 DEFAULT_MODEL = "nano-reader"
+DEFAULT_CHUNKER = "nano-chunker"
+"""Of each mode there is one: nano-chunker-simple, nano-chunker-topic, nano-chunker-summary."""
 # Without a wish the smallest loss comes first: eight bits cost next to nothing in quality, four bits are a choice.
 PRESET_ORDER = ("int8", "q8_0", "int4", "q4_k_m", "q4_0", "f16", "bf16", "f32")
 

@@ -26,7 +26,7 @@ class Entry(NamedTuple):
 
 
 ENGINES = {
-    "gguf": Entry("edgedoc.engines.llama", "LlamaEngine", "llama_cpp", ("gpu_layers", "kv_type")),
+    "gguf": Entry("edgedoc.engines.llama", "LlamaEngine", "llama_cpp", ("gpu_layers", "kv_type", "adapter_path")),
     "onnx": Entry("edgedoc.engines.onnx", "OnnxEngine", "onnxruntime", ("provider",)),
 }
 """Model format -> engine, the one to prefer first."""
@@ -48,7 +48,7 @@ def load(
     provider: str | None = None,
     memory_limit: int | None = None,
 ) -> Engine:
-    """Load an artifact, an artifact folder or a bare model file with the engine for its format.
+    """Load an artifact with its adapter, an artifact folder or a bare model file with the engine for its format.
 
     Options: see `LlamaEngine.load` (`gpu_layers`, `kv_type`: GGUF only) and `OnnxEngine.load` (`provider`: ONNX only;
     "auto" and "cpu" mean the same to both). Raises what these raise, and UsageError for a format without an engine or
@@ -59,9 +59,9 @@ def load(
     if not isinstance(model, Artifact) and Path(model).is_dir():
         model = Artifact.open(model)
     if isinstance(model, Artifact):
-        format_name, path = str(model.format), model.model_path
+        format_name, path, adapter_path = str(model.format), model.model_path, model.adapter_path
     else:
-        format_name, path = Path(model).suffix.lstrip("."), Path(model)
+        format_name, path, adapter_path = Path(model).suffix.lstrip("."), Path(model), None
     if format_name not in ENGINES:
         raise UsageError(
             f"No engine runs {format_name or 'this kind of'} models ({path}); there is one for: {', '.join(ENGINES)}."
@@ -69,6 +69,7 @@ def load(
     if format_name == "gguf":
         gpu_layers, provider = _as_gpu_layers(provider, gpu_layers), None
     asked: dict[str, Any] = {"gpu_layers": gpu_layers, "kv_type": kv_type, "provider": provider}
+    asked["adapter_path"] = adapter_path
     own = {name: value for name, value in asked.items() if value is not None}
     entry = ENGINES[format_name]
     if foreign := [name for name in own if name not in entry.own]:

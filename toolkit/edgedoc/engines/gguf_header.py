@@ -106,7 +106,7 @@ def _parse(data: mmap.mmap, size: int) -> GgufHeader:
     alignment = _integer(values, "general.alignment", default=32)
     if alignment not in ALIGNMENTS:
         raise GgufError(f"alignment {alignment}")
-    tensors = _read_tensors(data, position, tensor_count, alignment, size)
+    tensors = read_tensors(data, position, tensor_count, alignment, size)
     vocab_size = values["tokenizer.ggml.tokens"].count
     table = tensors.get("token_embd.weight")
     if table is None or table.shape != (header_sizes["embedding_length"], vocab_size):
@@ -182,15 +182,17 @@ def _hyperparameters(values: dict[str, Value]) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class _Tensor:
+class Tensor:
+    """Shape in ggml's order (columns first), type name, and bytes of one tensor."""
+
     shape: tuple[int, ...]
     type: str
     bytes: int
 
 
-def _read_tensors(data: mmap.mmap, position: int, count: int, alignment: int, size: int) -> dict[str, _Tensor]:
+def read_tensors(data: mmap.mmap, position: int, count: int, alignment: int, size: int) -> dict[str, Tensor]:
     """Tensors by name, in file order; every span is aligned, ordered, disjoint and inside the file."""
-    tensors: dict[str, _Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     end = 0
     for _ in range(count):
         name, position = read_string(data, position, MAX_NAME_BYTES)
@@ -208,7 +210,7 @@ def _read_tensors(data: mmap.mmap, position: int, count: int, alignment: int, si
             raise GgufError(f"tensor {name!r} of shape {shape} cannot be {type_name}")
         if name in tensors or offset % alignment or offset < end:
             raise GgufError(f"tensor {name!r} occurs twice, overlaps another one or is not aligned")
-        tensors[name] = _Tensor(shape, type_name, math.prod(shape) // block_weights * block_bytes)
+        tensors[name] = Tensor(shape, type_name, math.prod(shape) // block_weights * block_bytes)
         end = offset + tensors[name].bytes
     start = -(-position // alignment) * alignment
     if start + end > size:

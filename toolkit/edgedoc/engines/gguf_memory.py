@@ -5,6 +5,7 @@ The parts were fitted to the buffer sizes llama.cpp 0c1e57098 logs for three qwe
 compares them with the resident memory of a real load.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 from edgedoc.engines.feeding import OUTPUT_ROWS
@@ -43,11 +44,13 @@ def plan_memory(
     kv_type: KvType | None = None,
     batch: int = 512,
     limit: int | None = None,
+    adapter: int = 0,
 ) -> MemoryPlan:
     """Choose context length and KV type: f16 at the wanted length, else q8_0, else q8_0 and shorter.
 
     `context_length` defaults to the trained one, at most 8,192; `minimum_context` is how far it may shrink and
     defaults to no shrinking when a length was asked for. `limit` (bytes) replaces the memory found on this machine.
+    `adapter`: bytes of a LoRA that is loaded beside the model.
     Raises NotEnoughMemoryError with the figures when nothing fits, UsageError for lengths the model cannot have.
     """
     wanted = min(header.context_length, DEFAULT_CONTEXT) if context_length is None else context_length
@@ -62,7 +65,8 @@ def plan_memory(
         raise UsageError(
             f"An 8-bit KV cache needs heads of a multiple of 32 units, this model's have {header.head_dim}."
         )
-    return first_fitting(_candidates(header, wanted, shortest, kv_type, batch), limit)
+    plans = _candidates(header, wanted, shortest, kv_type, batch)
+    return first_fitting([replace(plan, weights=plan.weights + adapter) for plan in plans], limit)
 
 
 def _candidates(header: GgufHeader, wanted: int, shortest: int, kv_type: KvType | None, batch: int) -> list[MemoryPlan]:

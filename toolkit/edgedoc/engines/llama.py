@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from edgedoc.engines.base import Logits
 from edgedoc.engines.feeding import OUTPUT_ROWS, check_rewind, check_sizes, checked, pieces
+from edgedoc.engines.gguf_adapter import adapter_bytes
 from edgedoc.engines.gguf_header import GgufHeader, read_header
 from edgedoc.engines.gguf_memory import KvType, is_repacked, plan_memory
 from edgedoc.engines.host import usable_cores
 from edgedoc.engines.memory import MemoryPlan
 from edgedoc.engines.native import load_library, recent_trouble, system_info
 from edgedoc.engines.probe import repacking_is_safe
-from edgedoc.errors import EngineError, UsageError
+from edgedoc.errors import ArtifactError, EngineError, UsageError
 
 GGML_TYPES: dict[str, int] = {"f16": 1, "q8_0": 8}
 
@@ -65,17 +66,19 @@ class LlamaEngine:
         gpu_layers: int | None = None,
         kv_type: KvType | None = None,
         memory_limit: int | None = None,
+        adapter_path: Path | None = None,
         batch: int = 512,
         use_mmap: bool | None = None,
     ) -> Self:
-        """Load the GGUF at `model_path`.
+        """Load the GGUF at `model_path`, with the GGUF LoRA at `adapter_path` over it.
 
         `context_length`, `minimum_context`, `kv_type`, `memory_limit` (bytes): see `memory.plan_memory`.
         `threads` defaults to the physical cores this process may use, `gpu_layers` to all where the build has a GPU
         backend and to none elsewhere. `use_mmap` defaults to mapping the file unless its weights get rearranged
         anyway: mapping would then keep two copies resident.
-        Raises ArtifactError for a file that is no usable qwen2 GGUF, NotEnoughMemoryError before loading,
-        MissingPackageError without llama-cpp-python, UsageError for impossible options, EngineError from the runtime.
+        Raises ArtifactError for a file that is no usable qwen2 GGUF or adapter of it, NotEnoughMemoryError before
+        loading, MissingPackageError without llama-cpp-python, UsageError for impossible options, EngineError from the
+        runtime.
         """
         check_sizes(batch, threads)
         path = Path(model_path)
@@ -89,14 +92,20 @@ class LlamaEngine:
             kv_type=kv_type,
             batch=batch,
             limit=memory_limit if memory_limit is not None or not offload else 1 << 62,
+            adapter=adapter_bytes(adapter_path) if adapter_path is not None else 0,
         )
         recent_trouble()
         model = _load_model(library, path, header, offload, use_mmap)
+        # Before the context, whose buffers llama.cpp sizes for the adapters it knows of.
+        adapter = _load_adapter(library, model, adapter_path)
         workers = threads or usable_cores()
         context = _create_context(library, model, memory, workers, batch)
         if context is None:
             library.llama_model_free(model)
             raise EngineError(f"llama.cpp could not create a context for {path}. {recent_trouble()}")
+        if adapter is not None and library.llama_set_adapters_lora(context, *_scaled(adapter)) != 0:
+            _release(library, None, context, model)
+            raise EngineError(f"llama.cpp could not apply {adapter_path}. {recent_trouble()}")
         return cls(library, model, context, batch, memory)
 
     @property
@@ -214,7 +223,9 @@ def _view(pointer: Any, count: int) -> NDArray[Any]:
 
 
 def _release(library: ModuleType, batch: Any, context: Any, model: Any) -> None:
-    library.llama_batch_free(batch)
+    # An adapter goes with its model.
+    if batch is not None:
+        library.llama_batch_free(batch)
     library.llama_free(context)
     library.llama_model_free(model)
 
@@ -243,6 +254,21 @@ def _load_model(library: ModuleType, path: Path, header: GgufHeader, gpu_layers:
     if model is None:
         raise EngineError(f"llama.cpp could not load {path}. {recent_trouble()}")
     return model
+
+
+def _load_adapter(library: ModuleType, model: Any, path: Path | None) -> Any:
+    if path is None:
+        return None
+    adapter = library.llama_adapter_lora_init(model, str(path).encode())
+    if not adapter:
+        library.llama_model_free(model)
+        raise ArtifactError(f"llama.cpp cannot put {path} over this model; export it again. {recent_trouble()}")
+    return adapter
+
+
+def _scaled(adapter: Any) -> tuple[Any, int, Any]:
+    """The one adapter at full strength, as llama_set_adapters_lora wants it."""
+    return (ctypes.POINTER(ctypes.c_void_p) * 1)(adapter), 1, (ctypes.c_float * 1)(1.0)
 
 
 def _create_context(library: ModuleType, model: Any, memory: MemoryPlan, threads: int, batch: int) -> Any:
