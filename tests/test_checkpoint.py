@@ -128,7 +128,7 @@ def test_pickles_are_refused_and_never_opened(checkpoint_folder: Path, name: str
 def test_adapter_folder_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
-    assert "merge" in refused(tmp_path)
+    assert "edgedoc export BASE --adapter" in refused(tmp_path)
 
 
 def test_missing_and_surplus_tensors_are_named(checkpoint_folder: Path, tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sections import HELD_OUT, blocks, documents, lead
 from sections import Block as TrainingBlock
-from sections import blocks, documents, lead
-from train_chunker import HELD_OUT
 
 from edgedoc.recipes import Method, Mode, load_recipe
 from edgedoc.tasks.chunker import Chunker
@@ -25,6 +24,7 @@ from edgedoc_bench.machine import describe
 from edgedoc_bench.segmentation import Summary, score
 from edgedoc_bench.segmentation_baselines import FLOORS, floor, mean_items
 from edgedoc_bench.segmentation_document import Document, Layout
+from edgedoc_export.adapter import Adapter
 from edgedoc_export.build import export
 
 THRESHOLDS = tuple(round(0.05 * n, 2) for n in range(1, 19))
@@ -105,6 +105,91 @@ def best_threshold(rows: dict[str, Any]) -> float:
     return max(THRESHOLDS, key=lambda t: rows[f"weighed {t}"]["f1_micro"] - rows[f"weighed {t}"]["pk_micro"])
 
 
+CARD = """---
+license: apache-2.0
+language: [en]
+base_model: nano-reader
+library_name: peft
+tags: [text-segmentation, edgedoc, lora]
+---
+
+# {name}
+
+{what} A LoRA adapter (rank {rank}, {parameters:,} parameters) over the bundled nano-reader, in the prompt format of
+jinaai/{jina}. Trained by [models/training](../../../training/README.md) on openly licensed documents (OpenStax
+textbooks, CC-BY-4.0; documentation under MIT, Apache-2.0, CC0, CC-BY-4.0 and, the OWASP cheat sheets, CC-BY-SA-4.0)
+and on texts put together from their sections. Windows of at most {window:,} tokens, greedy.
+
+It exists to try, test and demonstrate edgedoc without a download. Its base has 3.3 million parameters and a
+vocabulary of 2,048: it copies, and knows next to nothing about what texts mean.
+
+## Measured on {documents} documents kept apart from training
+
+{table}
+
+{machine}
+
+Written by `python models/training/evaluate_chunker.py`; as data: bench/results/{name}.json. How it
+does on data sets that nobody trained on, next to chance and classic tools, is in bench/results/chunks.md.
+"""
+WHAT = {
+    Mode.SIMPLE: "Says where the sections of a text start.",
+    Mode.TOPIC: "Names the topics of a text, then says where they start. A topic is a heading of the text or the first "
+    "words of a section: it is quoted, not thought of.",
+    Mode.SUMMARY: "Says where the sections of a text start and quotes the first sentence of each as its summary: it is "
+    "extractive.",
+}
+
+
+def card(result: dict[str, Any], adapter: Path) -> str:
+    """The model card, every figure from `result`."""
+    recipe = load_recipe(result["recipe"])
+    assert recipe.mode is not None
+    rows = result["presets"]
+    if recipe.mode is Mode.SIMPLE:
+        lines = ["| without headings | Pk | boundary F1 | segments, of the true number |", "|---|---|---|---|"]
+        shown = [(name, "f32", name) for name in FLOORS]
+        shown += [(f"{preset}, weighed", preset, f"weighed {rows['f32']['threshold']}") for preset in rows]
+        for label, preset, key in shown:
+            row = rows[preset]["boundaries"][key]
+            lines.append(f"| {label} | {row['pk_micro']:.3f} | {row['f1_micro']:.3f} | {row['segment_ratio']:.2f} |")
+    else:
+        own, first = (
+            ("summary_in_chunk", "summary_is_lead")
+            if recipe.mode is Mode.SUMMARY
+            else ("topic_in_chunk", "topic_is_title")
+        )
+        told = {
+            "summary_in_chunk": "summary is a part of its chunk, word for word",
+            "summary_is_lead": "summary is its chunk's first sentence",
+            "topic_in_chunk": "topic stands in its chunk",
+            "topic_is_title": "topic is a section's title",
+        }
+        lines = [
+            f"| with headings | heads | chunks | {told[own]} | {told[first]} | heads found |",
+            "|---|---|---|---|---|---|",
+        ]
+        for preset, row in rows.items():
+            for heads in Heads:
+                found = row[heads.value]
+                share = found["matched"] / max(1, found["heads"])
+                lines.append(
+                    f"| {preset} | {heads} | {found['chunks']} | {found[own]:.1%} | {found[first]:.1%} | {share:.1%} |"
+                )
+    config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+    return CARD.format(
+        name=recipe.name,
+        what=WHAT[recipe.mode],
+        rank=config["r"],
+        parameters=result["adapter_parameters"],
+        jina=(load_recipe(f"text-seg-lm-{recipe.mode}").source.hub_id or "").removeprefix("jinaai/"),
+        window=recipe.window,
+        documents=rows["f32"]["documents"],
+        table="\n".join(lines),
+        machine=result["machine"],
+    )
+
+
 def main() -> None:
     """Parse options, measure, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -113,6 +198,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="JSON lines, gzipped, with `sections`")
     parser.add_argument("--documents", type=int, default=100)
     parser.add_argument("--scratch", type=Path, required=True, help="folder for the artifact")
+    parser.add_argument("--card", type=Path, help="write the model card here")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     mode, recipe = Mode(options.mode), load_recipe(f"nano-chunker-{options.mode}")
@@ -138,6 +224,9 @@ def main() -> None:
                     row[heads.value] = generated(chunker, found)
         result["presets"][preset] = row
         print(json.dumps({preset: row}), flush=True)
+    result["adapter_parameters"] = Adapter.open(options.adapter).parameters
+    if options.card:
+        options.card.write_text(card(result, options.adapter), encoding="utf-8")
     if options.out:
         options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -22,6 +22,13 @@ SUMMARY = 160
 """Characters of a summary at most."""
 COPY, DECIDE = 0.2, 1.0
 """Loss weights: where a head begins or the answer ends is the task, the rest of a head is copying."""
+HELD_OUT = 25
+"""Every 25th document is never trained on."""
+RATES = (0.0, 0.0, 0.0, 0.1, 0.3, 0.6, 1.0, 1.0, 1.0, 1.0)
+"""Shares of the false heads that a response lists: none when generating, all when weighing."""
+LISTING, SUMMARY_LISTING = 34, 120
+"""Tokens that a listed chunk takes, about."""
+DROPPED = 0.2
 FIRST = 3
 """Tokens of a head that tell it from others, the space before it among them."""
 
@@ -70,6 +77,22 @@ def blocks(document: dict[str, object], *, headings: bool) -> list[Block]:
     return found
 
 
+def patchwork(rng: random.Random, group: list[list[Block]]) -> list[Block]:
+    """Sections of different documents of one source, one after the other, as Choi (2000) makes texts to be segmented.
+
+    No two are alike, so nothing can be learnt by heart: only that the words change where the subject does.
+    """
+    made: list[Block] = []
+    for _ in range(24):
+        parts = rng.choice(group)
+        first = rng.randrange(len(parts))
+        length = rng.randint(1, 7)
+        piece = [Block(part.text, None) for part in parts[first : first + length]]
+        title = parts[first].title or one_line(piece[0].text, 30)
+        made += [Block(piece[0].text, title), *piece[1:]]
+    return made
+
+
 def split(text: str) -> list[str]:
     """At blank lines outside fenced code."""
     parts: list[list[str]] = [[]]
@@ -85,6 +108,18 @@ def split(text: str) -> list[str]:
         else:
             parts[-1].append(line.rstrip())
     return ["\n".join(part) for part in parts if part]
+
+
+def thinned(rng: random.Random, parts: list[Block], share: float) -> list[Block]:
+    """Without a random `share` of the blocks; a title goes over to the next block of its section."""
+    kept: list[Block] = []
+    title: str | None = None
+    for block in parts:
+        title = block.title if block.title is not None else title
+        if rng.random() >= share:
+            kept.append(Block(block.text, title))
+            title = None
+    return kept
 
 
 def one_line(text: str, limit: int) -> str:
@@ -121,44 +156,36 @@ class Examples:
         self.prompt = Prompt(recipe, tokenizer)
         self.end = max(self.prompt.stop_ids)
 
-    def draw(self, rng: random.Random, document: dict[str, object], length: int, *, headings: bool) -> Example | None:
-        """A window of `document` with its answer in at most `length` tokens; None where there is nothing to cut."""
-        parts = blocks(document, headings=headings)
+    def draw(self, rng: random.Random, parts: list[Block], length: int) -> Example | None:
+        """A window of `parts` with its answer in at most `length` tokens; None where there is nothing to cut.
+
+        Of two windows one lacks some blocks at random: the same text is never twice the same document.
+        """
+        if rng.random() < 0.5:
+            parts = thinned(rng, parts, DROPPED)
         openings = [i for i, block in enumerate(parts) if block.title is not None]
         if len(parts) < 3:
             return None
         first = rng.choice(openings) if openings and rng.random() < 0.7 else rng.randrange(len(parts) - 1)
+        return self.example(rng, parts[first:], length, rate=rng.choice(RATES))
+
+    def example(self, rng: random.Random, parts: list[Block], length: int, *, rate: float) -> Example | None:
+        """As many of `parts` as fit with an answer that lists the true heads and `rate` of the false ones."""
         room = length - self.prompt.overhead - 40
+        listing = LISTING if self.mode is not Mode.SUMMARY else SUMMARY_LISTING
         taken: list[Block] = []
-        per_candidate = 34 if self.mode is not Mode.SUMMARY else 120
-        for block in parts[first:]:
-            size = self.tokenizer.count(block.text)
-            cost = size + 2 + (per_candidate if block.title is not None else 0)
-            if cost > room:
+        for block in parts:
+            room -= self.tokenizer.count(block.text) + 2 + int(listing * (1.0 if block.title is not None else rate))
+            if room < 0:
                 break
-            room -= cost
             taken.append(block)
         if len(taken) < 2:
             return None
-        return self.example(rng, taken, length)
-
-    def example(self, rng: random.Random, taken: list[Block], length: int) -> Example | None:
-        """Prompt over `taken`, and an answer with the true heads and, more often than not, some false ones."""
         true = [i for i, block in enumerate(taken) if i and block.title is not None]
-        kind = rng.random()
-        rate = 0.0 if kind < 0.3 else 1.0 if kind > 0.55 else rng.random() ** 2
         prompt = self.prompt.render("\n\n".join(block.text for block in taken))
-        while True:
-            listed = [0, *(i for i in range(1, len(taken)) if i in true or rng.random() < rate)]
-            answer = self.answer(taken, true, listed)
-            total = len(prompt) + sum(len(tokens) for tokens, _, _ in answer)
-            if total <= length:
-                break
-            if rate == 0.0:
-                return None
-            rate = 0.0 if rate < 0.1 else rate / 2
+        listed = [0, *(i for i in range(1, len(taken)) if i in true or rng.random() < rate)]
         ids, rows, targets, weights = list(prompt), [], [], []
-        for tokens, truth, weight in answer:
+        for tokens, truth, weight in self.answer(taken, true, listed):
             for offset, wanted in enumerate(truth):
                 rows.append(len(ids) + offset - 1)
                 targets.append(wanted)
@@ -167,6 +194,8 @@ class Examples:
                     weights[-1] = DECIDE
                     break
             ids.extend(tokens)
+        if len(ids) > length:
+            return None
         return Example(
             np.array(ids, np.uint16),
             np.array(rows, np.int64),

@@ -17,7 +17,7 @@ import torch
 from lora import attach, load, save
 from network import Qwen2, Shape
 from safetensors.torch import load_file
-from sections import DECIDE, Example, Examples, documents
+from sections import DECIDE, HELD_OUT, Block, Example, Examples, blocks, documents, patchwork
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
@@ -27,20 +27,24 @@ from edgedoc.tokens import Tokenizer
 
 BATCH_TOKENS = 8192
 LENGTHS = (768, 1024, 1536, 2048, 2048)
-HELD_OUT = 25
-"""Every 25th document is never trained on."""
 PROSE = "osbooks"
-"""Three of five documents are textbooks: the rest is templated software documentation (segmentation.md, 1.4)."""
+"""Textbooks. The rest is templated software documentation."""
 
 
 class Batches(Dataset[tuple[Tensor, ...]]):
     """Batch number to (ids, flat rows, targets, weights); every batch follows from its number alone."""
 
-    def __init__(self, examples: Examples, found: list[dict[str, object]], headings: float, seed: int) -> None:
-        self.examples, self.headings, self.seed = examples, headings, seed
-        kept = [document for number, document in enumerate(found) if number % HELD_OUT]
-        self.prose = [document for document in kept if PROSE in str(document["source"])]
-        self.other = [document for document in kept if PROSE not in str(document["source"])]
+    def __init__(self, examples: Examples, found: list[dict[str, object]], options: argparse.Namespace) -> None:
+        self.examples, self.seed = examples, options.seed
+        self.headings, self.share, self.patched = options.headings, options.prose, options.patched
+        self.prose: dict[tuple[str, bool], list[list[Block]]] = {}
+        self.other: dict[tuple[str, bool], list[list[Block]]] = {}
+        for number, document in enumerate(found):
+            source = str(document["source"]).split("@")[0]
+            for headings in (False, True):
+                parts = blocks(document, headings=headings)
+                if number % HELD_OUT and len(parts) > 1:
+                    (self.prose if PROSE in source else self.other).setdefault((source, headings), []).append(parts)
 
     def __len__(self) -> int:
         return 1 << 30
@@ -50,8 +54,12 @@ class Batches(Dataset[tuple[Tensor, ...]]):
         length = rng.choice(LENGTHS)
         batch: list[Example] = []
         while len(batch) < BATCH_TOKENS // length:
-            document = rng.choice(self.prose if rng.random() < 0.5 else self.other)
-            example = self.examples.draw(rng, document, length, headings=rng.random() < self.headings)
+            headings = rng.random() < self.headings
+            found = self.prose if rng.random() < self.share else self.other
+            groups = [group for (_, kept), group in found.items() if kept is headings]
+            (group,) = rng.choices(groups, [len(group) for group in groups])
+            parts = patchwork(rng, group) if rng.random() < self.patched else rng.choice(group)
+            example = self.examples.draw(rng, parts, length)
             if example is not None:
                 batch.append(example)
         return collate(batch, length)
@@ -81,8 +89,11 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="an adapter folder to begin with, of another mode perhaps")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--rank", type=int, default=64)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--prose", type=float, default=0.4, help="share of textbooks among the documents drawn")
     parser.add_argument("--headings", type=float, default=0.35, help="share of examples that keep heading lines")
+    parser.add_argument("--patched", type=float, default=0.6, help="share of texts put together from several documents")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
@@ -91,7 +102,7 @@ def main() -> None:
     base = Path(str(importlib.resources.files("edgedoc_models"))) / "checkpoints" / "nano-reader"
     model = Qwen2(Shape())
     model.load_state_dict({name: w.float() for name, w in load_file(base / "model.safetensors").items()})
-    attach(model, options.rank, options.rank)
+    attach(model, options.rank, options.rank, options.dropout)
     if options.start:
         load(model, options.start)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -106,7 +117,7 @@ def main() -> None:
         optimizer.load_state_dict(saved["optimizer"])
     recipe = load_recipe(f"text-seg-lm-{options.mode}")
     examples = Examples(recipe, Tokenizer.from_file(base / "tokenizer.json"))
-    batches = Batches(examples, documents(options.data), options.headings, options.seed)
+    batches = Batches(examples, documents(options.data), options)
     print(f"{sum(p.numel() for p in trained):,} trained parameters, step {step}", flush=True)
     forward = torch.compile(model, dynamic=True) if options.compile else model
     loader = DataLoader(batches, batch_size=None, sampler=range(step, options.steps), num_workers=1, prefetch_factor=8)
@@ -139,7 +150,7 @@ def main() -> None:
             content = {"step": step, "trained": [p.data for p in trained], "optimizer": optimizer.state_dict()}
             torch.save(content, state.with_suffix(".new"))
             state.with_suffix(".new").replace(state)
-            save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank)
+            save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank, dropout=options.dropout)
     print(json.dumps({"steps": step}))
 
 
