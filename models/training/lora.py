@@ -11,7 +11,6 @@ import torch
 from network import Qwen2
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 PREFIX = "base_model.model."
@@ -20,9 +19,9 @@ PREFIX = "base_model.model."
 class LoraLinear(nn.Module):
     """A frozen linear layer and a trained product of two thin matrices beside it; the scale is alpha / rank."""
 
-    def __init__(self, base: nn.Linear, rank: int, alpha: float, dropout: float) -> None:
+    def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
         super().__init__()
-        self.base, self.scale, self.dropout = base, alpha / rank, dropout
+        self.base, self.scale = base, alpha / rank
         self.lora_A = nn.Linear(base.in_features, rank, bias=False)
         self.lora_B = nn.Linear(rank, base.out_features, bias=False)
         nn.init.kaiming_uniform_(self.lora_A.weight, a=5**0.5)
@@ -30,23 +29,21 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., inputs) to (..., outputs)."""
-        y: Tensor = (
-            self.base(x) + self.lora_B(self.lora_A(functional.dropout(x, self.dropout, self.training))) * self.scale
-        )
+        y: Tensor = self.base(x) + self.lora_B(self.lora_A(x)) * self.scale
         return y
 
 
-def attach(model: Qwen2, rank: int, alpha: float, dropout: float = 0.0) -> None:
+def attach(model: Qwen2, rank: int, alpha: float) -> None:
     """Freeze every weight of `model` and put an adapter on every matrix of its layers."""
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if name in TARGETS and isinstance(child, nn.Linear):
-                setattr(module, name, LoraLinear(child, rank, alpha, dropout))
+                setattr(module, name, LoraLinear(child, rank, alpha))
 
 
-def save(model: Qwen2, folder: Path, *, base: str, rank: int, alpha: float, dropout: float) -> None:
+def save(model: Qwen2, folder: Path, *, base: str, rank: int, alpha: float) -> None:
     """Write adapter_config.json and adapter_model.safetensors (bfloat16)."""
     weights = {
         f"{PREFIX}{name}": parameter.detach().to(torch.bfloat16).contiguous()
@@ -69,7 +66,7 @@ def save(model: Qwen2, folder: Path, *, base: str, rank: int, alpha: float, drop
         "rank_pattern": {},
         "alpha_pattern": {},
         "modules_to_save": None,
-        "lora_dropout": dropout,
+        "lora_dropout": 0.0,
         "inference_mode": True,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -58,7 +58,9 @@ class Batches(Dataset[tuple[Tensor, ...]]):
             found = self.prose if rng.random() < self.share else self.other
             groups = [group for (_, kept), group in found.items() if kept is headings]
             (group,) = rng.choices(groups, [len(group) for group in groups])
-            parts = patchwork(rng, group) if rng.random() < self.patched else rng.choice(group)
+            # In a patchwork headings stand anywhere: where they are kept, they must mean what they say.
+            patched = not headings and rng.random() < self.patched
+            parts = patchwork(rng, group) if patched else rng.choice(group)
             example = self.examples.draw(rng, parts, length)
             if example is not None:
                 batch.append(example)
@@ -88,11 +90,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="an adapter folder to begin with, of another mode perhaps")
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--rank", type=int, default=64)
     parser.add_argument("--prose", type=float, default=0.4, help="share of textbooks among the documents drawn")
-    parser.add_argument("--headings", type=float, default=0.35, help="share of examples that keep heading lines")
+    parser.add_argument("--headings", type=float, default=0.25, help="share of examples that keep heading lines")
     parser.add_argument("--patched", type=float, default=0.6, help="share of texts put together from several documents")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--compile", action="store_true")
@@ -102,7 +103,7 @@ def main() -> None:
     base = Path(str(importlib.resources.files("edgedoc_models"))) / "checkpoints" / "nano-reader"
     model = Qwen2(Shape())
     model.load_state_dict({name: w.float() for name, w in load_file(base / "model.safetensors").items()})
-    attach(model, options.rank, options.rank, options.dropout)
+    attach(model, options.rank, options.rank)
     if options.start:
         load(model, options.start)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -150,7 +151,7 @@ def main() -> None:
             content = {"step": step, "trained": [p.data for p in trained], "optimizer": optimizer.state_dict()}
             torch.save(content, state.with_suffix(".new"))
             state.with_suffix(".new").replace(state)
-            save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank, dropout=options.dropout)
+            save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank)
     print(json.dumps({"steps": step}))
 
 

@@ -14,6 +14,7 @@ from edgedoc.documents.sentences import may_start, sentence_starts
 _NOT_BLANK = re.compile(r"\S")
 _FENCE = re.compile(r"```|~~~")
 _LINE_START = re.compile(r"[\r\n][ \t]*\Z")
+_ENDED = re.compile(r"[^\w\s,;–—-]\s*\Z")
 _FIRST_WORD = re.compile(r"(\s*)[\s>]*+(\S+)")
 _PROSE = frozenset({Kind.PARAGRAPH, Kind.QUOTE})
 
@@ -86,8 +87,11 @@ def _meant_breaks(text: str, block: Block) -> Iterator[int]:
     for (_, before), (start, line) in pairwise(lines):
         if word := _FIRST_WORD.match(line):
             fits = len(before.rstrip()) + 1 + len(word[2]) <= widest
-            breaks.append((start + word.end(1), fits, before.endswith(("  ", "\\"))))
-    most = 2 * sum(fits for _, fits, _ in breaks) >= len(breaks)
-    for position, fits, signed in breaks:
-        if signed or ((fits or most) and may_start(text, position, block.end, small)):
+            position = start + word.end(1)
+            # A clause a line, as some write Markdown, is wrapping too.
+            begins = _ENDED.search(before) or may_start(text, position, block.end, small)
+            breaks.append((position, fits, bool(begins), before.endswith(("  ", "\\"))))
+    most = 2 * sum(fits for _, fits, _, _ in breaks) >= len(breaks)
+    for position, fits, begins, signed in breaks:
+        if signed or (begins and (fits or most)):
             yield position
