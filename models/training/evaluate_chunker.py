@@ -197,13 +197,14 @@ def main() -> None:
     parser.add_argument("--mode", choices=list(Mode), required=True)
     parser.add_argument("--data", type=Path, required=True, help="JSON lines, gzipped, with `sections`")
     parser.add_argument("--documents", type=int, default=100)
+    parser.add_argument("--presets", nargs="+", default=["f32", "int8", "int4"], help="f32 among them")
     parser.add_argument("--scratch", type=Path, required=True, help="folder for the artifact")
     parser.add_argument("--card", type=Path, help="write the model card here")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     mode, recipe = Mode(options.mode), load_recipe(f"nano-chunker-{options.mode}")
     result: dict[str, Any] = {"machine": describe().line(), "recipe": recipe.name, "presets": {}}
-    for preset in ("f32", "int8", "int4"):
+    for preset in options.presets:
         folder = export(
             "nano-reader",
             adapter=options.adapter,

@@ -1,4 +1,4 @@
-"""Text on one line, every run of white space one space, and where each of its characters came from. Knows no Markdown."""
+"""Text on one line, white space collapsed, and where each of its characters came from. Knows no Markdown."""
 
 import re
 from bisect import bisect_right
