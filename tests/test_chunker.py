@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.errors import EngineError, UsageError
-from edgedoc.recipes import Method, Mode, Recipe, load_recipe
+from edgedoc.recipes import Finest, Method, Mode, Recipe, load_recipe
 from edgedoc.tasks.chunker import Chunker
 from edgedoc.tasks.marking import Flag, Heads
 from edgedoc.tokens import Tokenizer
@@ -40,7 +40,7 @@ def tokenizer(tokenizer_file: Path) -> Tokenizer:
 def recipe_for(mode: Mode, **changes: object) -> Recipe:
     recipe = load_recipe(f"text-seg-lm-{mode}")
     assert recipe.chunking is not None
-    chunking = {key: changes.pop(key) for key in ("head", "collapse") if key in changes}
+    chunking = {key: changes.pop(key) for key in ("head", "collapse", "finest") if key in changes}
     return replace(recipe, chunking=replace(recipe.chunking, **chunking), **changes)  # type: ignore[arg-type]
 
 
@@ -123,6 +123,18 @@ def test_one_sentence_still_gets_its_summary(tokenizer: Tokenizer) -> None:
     answer = "CHUNK 0\nSUMMARY: Short.\nHEAD: Just one sentence.\n"
     chunker = chunker_saying(lambda _: answer, tokenizer, recipe_for(Mode.SUMMARY))
     assert [chunk.summary for chunk in chunker.chunk("Just one sentence.\n").chunks] == ["Short."]
+
+
+def test_a_model_that_knows_blocks_only_is_not_offered_sentences(tokenizer: Tokenizer) -> None:
+    wanted = saying("They sleep", "## Machines")
+    starts = {}
+    for finest in Finest:
+        chunker = chunker_saying(wanted, tokenizer, recipe_for(Mode.SIMPLE, finest=finest))
+        starts[finest] = [chunk.text.split()[0] for chunk in chunker.chunk(TEXT).chunks]
+    assert starts[Finest.SENTENCE] == ["#", "They", "##"]
+    assert "They" not in starts[Finest.BLOCK]
+    only = chunker_saying(saying("They"), tokenizer, recipe_for(Mode.SIMPLE, finest=Finest.BLOCK))
+    assert len(only.chunk("Cats purr. They sleep all day.").chunks) == 2
 
 
 @pytest.mark.parametrize("collapse", [False, True])

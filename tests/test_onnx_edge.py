@@ -9,6 +9,7 @@ import pytest
 
 import qwen2_reference
 from edgedoc_export.checkpoint import Checkpoint
+from edgedoc_export.dtypes import Dtype
 from edgedoc_export.onnx_presets import PRESETS
 from edgedoc_export.random_weights import random_checkpoint
 from edgedoc_export.safetensors_writer import write_safetensors
@@ -176,7 +177,7 @@ def test_a_row_of_zeros_is_multiplied_to_zeros(tiny_config: Any, tmp_path: Path)
         if name.endswith(".bias"):
             values[:] = 0
     tensors["model.embed_tokens.weight"][3] = 0
-    shapes = {name: ("F32", values.shape) for name, values in tensors.items()}
+    shapes: dict[str, tuple[Dtype, tuple[int, ...]]] = {name: ("F32", values.shape) for name, values in tensors.items()}
     write_safetensors(folder / "model.safetensors", shapes, tensors.values())
     graph = EdgeGraph(write(folder, tmp_path / "model.onnx", "int8"))
     assert np.array_equal(graph.step([3, 3]), np.zeros((2, 512), np.float32))

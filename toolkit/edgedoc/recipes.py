@@ -37,6 +37,13 @@ class Mode(StrEnum):
     SUMMARY = "summary"
 
 
+class Finest(StrEnum):
+    """The finest places a chunker was trained to cut at."""
+
+    SENTENCE = "sentence"
+    BLOCK = "block"
+
+
 class Method(StrEnum):
     """How a chunker finds boundaries: it writes the heads of its chunks, or every possible head is weighed."""
 
@@ -88,6 +95,8 @@ class Chunking:
     """Most characters of a head, white space collapsed."""
     collapse: bool
     """Whether the document goes into the prompt on one line, every run of white space one space."""
+    finest: Finest
+    """Where blocks are the finest, sentences count only in a window without blocks."""
     method: Method
     threshold: float
     """Probability from which scoring cuts."""

@@ -14,7 +14,7 @@ from edgedoc.documents.flat import Flat
 from edgedoc.documents.matching import find_heads
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
-from edgedoc.recipes import Method, Mode, Recipe
+from edgedoc.recipes import Finest, Method, Mode, Recipe
 from edgedoc.tasks.answers import parse
 from edgedoc.tasks.dictation import Answer, Dictation
 from edgedoc.tokens import Prompt, Tokenizer
@@ -105,7 +105,7 @@ class Marker:
         writer = Writer(prompt, stop=self._prompt.stop_ids, room=room)
         if self._method is Method.SCORE:
             return self._score(flat, start, end, inside, writer, len(prompt))
-        places = [start, *(place.position for place in inside)]
+        places = [start, *(place.position for place in self._fine(inside, Strength.SENTENCE))]
         dictation = Dictation(self._mode, self._tokenizer, [flat.head(place, self._chunking.head) for place in places])
         answer, prefill, rest = drive(self._engine, dictation.write(writer))
         flags = [*([] if answer.complete else [Flag.TRUNCATED]), *([Flag.CUT] if answer.cut else [])]
@@ -130,7 +130,7 @@ class Marker:
         self, flat: Flat, start: int, end: int, inside: Sequence[Candidate], writer: Writer, prompt_tokens: int
     ) -> WindowResult:
         """Every place is listed as a head and weighed; sentences only where there is nothing coarser, or room."""
-        chosen = [place for place in inside if place.strength >= Strength.LINE] or list(inside)
+        chosen = self._fine(inside, Strength.LINE)
         heads = [flat.head(place, self._chunking.head) for place in (start, *(place.position for place in chosen))]
         dictation = Dictation(self._mode, self._tokenizer, heads)
         found, prefill, rest = drive(self._engine, dictation.weigh(writer))
@@ -154,6 +154,11 @@ class Marker:
             prefill_seconds=prefill,
             decode_seconds=rest,
         )
+
+    def _fine(self, inside: Sequence[Candidate], least: Strength) -> Sequence[Candidate]:
+        """Places of at least this strength that the model was trained to cut at; all where there are none."""
+        least = Strength.BLOCK if self._chunking.finest is Finest.BLOCK else least
+        return [place for place in inside if place.strength >= least] or inside
 
     def _free(self, flat: Flat, start: int, end: int, inside: Sequence[Candidate], prompt: list[int]) -> WindowResult:
         decoding = self._recipe.decoding
