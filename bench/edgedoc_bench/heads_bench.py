@@ -1,7 +1,8 @@
 """Constrained against free heads at reader-lm-0.5b's shapes: steps, seconds and heads found, of the same documents.
 
     python -m edgedoc_bench.heads_bench [--model nano-chunker-simple] [--adapter FOLDER] [--format gguf|onnx]
-        [--preset int8] [--data ../shared/data/segmentation] [--set openstax] [--documents 3] [--threads N] [--narrow]
+        [--preset int8] [--data ../shared/data/segmentation] [--set markdown] [--documents 3] [--longest N]
+        [--threads N] [--narrow]
 
 A nano chunker, merged and zero-padded to the text-seg-lm models' exact sizes: it writes what the nano one writes, at
 the real cost. --narrow leaves it small, to try the bench.
@@ -145,8 +146,14 @@ def main() -> None:
         console.note(f"left out: there are no segmented documents in {DATA}; name a folder with --data")
         return
     machine = describe()
-    documents = load(options.data, options.set, options.documents)
-    texts = [Layout.stripped(one).text for one in documents]
+    # With their headings, without which a nano chunker proposes hardly a cut, and nothing would be measured.
+    layouts = [
+        (one, Layout.kept(one) if one.markdown is not None else Layout.stripped(one))
+        for one in load(options.data, options.set, None)
+    ]
+    short = [(one, layout.text) for one, layout in layouts if len(layout.text) <= options.longest]
+    chosen = short[:: max(1, len(short) // options.documents)][: options.documents]
+    documents, texts = [one for one, _ in chosen], [text for _, text in chosen]
     with TemporaryDirectory() as scratch, console.progress() as report:
         folder = Path(scratch)
         if options.adapter is not None:
@@ -209,8 +216,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--format", choices=("gguf", "onnx"), default="gguf")
     parser.add_argument("--preset", default="int8")
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--set", default="openstax")
+    parser.add_argument("--set", default="markdown")
     parser.add_argument("--documents", type=int, default=3)
+    parser.add_argument("--longest", type=int, default=6000, help="characters; longer documents are left out")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--narrow", action="store_true")
     parser.add_argument("--out", type=Path, default=RESULTS)
