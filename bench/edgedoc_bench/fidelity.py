@@ -23,7 +23,7 @@ from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.manifest import MANIFEST
 from edgedoc.recipes import Task, list_recipes
-from edgedoc.tasks.budget import SMALLEST_WINDOW, context_needed
+from edgedoc.tasks.budget import contexts
 from edgedoc.tokens import Prompt, Tokenizer
 from edgedoc_bench.chunk_passages import read_chunked
 from edgedoc_bench.divergence import Agreement, Place, Tally
@@ -241,11 +241,11 @@ def _logits(engine: Engine, passage: Passage) -> Iterator[tuple[int, NDArray[np.
 def _context(artifact: Artifact) -> int:
     """Tokens this machine's memory and the artifact allow, as far as a window of the recipe needs them."""
     recipe = artifact.recipe
-    overhead = Prompt(recipe, Tokenizer.from_file(artifact.tokenizer_path)).overhead
+    wanted, least = contexts(recipe, Prompt(recipe, Tokenizer.from_file(artifact.tokenizer_path)).overhead)
     plan = importlib.import_module(ENGINES[artifact.format].module).plan(
         artifact.model_path,
-        context_length=context_needed(recipe, overhead, recipe.window),
-        minimum_context=context_needed(recipe, overhead, min(SMALLEST_WINDOW, recipe.window)),
+        context_length=wanted,
+        minimum_context=least,
     )
     return int(plan.context_length)
 

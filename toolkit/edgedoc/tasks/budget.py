@@ -12,6 +12,12 @@ def context_needed(recipe: Recipe, overhead: int, window: int) -> int:
     return min(recipe.context, overhead + window + recipe.decoding.budget(window))
 
 
+def contexts(recipe: Recipe, overhead: int) -> tuple[int, int]:
+    """Positions for the recipe's own window, and the fewest that will do. `overhead`: see `window_budget`."""
+    least = min(SMALLEST_WINDOW, recipe.window)
+    return context_needed(recipe, overhead, recipe.window), context_needed(recipe, overhead, least)
+
+
 def window_budget(recipe: Recipe, overhead: int, context: int) -> int:
     """Document tokens a window may hold so that its whole output budget fits the context as well.
 

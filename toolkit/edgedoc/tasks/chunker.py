@@ -9,20 +9,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from edgedoc.artifact import Artifact
 from edgedoc.documents.blocks import blocks
 from edgedoc.documents.boundaries import Candidate, candidates
 from edgedoc.documents.chunks import Chunk, Cut, assemble
-from edgedoc.engines import load
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Method, Mode, Recipe, Task
-from edgedoc.tasks.budget import SMALLEST_WINDOW, context_needed, window_budget
+from edgedoc.tasks.budget import window_budget
 from edgedoc.tasks.marking import Heads, Marker, WindowResult
+from edgedoc.tasks.opening import OnEngine, open_engine
 from edgedoc.tasks.spans import span_end
-from edgedoc.tokens import Prompt, Tokenizer
+from edgedoc.tokens import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class Chunking:
         return {**asdict(self), "chunks": [chunk.as_dict() for chunk in self.chunks], "flagged": self.flagged}
 
 
-class Chunker:
+class Chunker(OnEngine):
     """A chunking model on an engine. Use as a context manager, or call `close`."""
 
     def __init__(
@@ -99,18 +98,9 @@ class Chunker:
         artifact = Artifact.open(path)
         if artifact.manifest.adapters and mode is not None:
             artifact = artifact.adapted(mode)
-        recipe, tokenizer = artifact.recipe, Tokenizer.from_file(artifact.tokenizer_path)
-        _require_chunker(recipe, mode)
-        overhead = Prompt(recipe, tokenizer).overhead
-        engine = load(
-            artifact,
-            context_length=context_needed(recipe, overhead, recipe.window),
-            minimum_context=context_needed(recipe, overhead, min(SMALLEST_WINDOW, recipe.window)),
-            threads=threads,
-            provider=provider,
-            memory_limit=memory_limit,
-        )
-        return cls(recipe, tokenizer, engine, method=method, heads=heads, threshold=threshold)
+        _require_chunker(artifact.recipe, mode)
+        tokenizer, engine = open_engine(artifact, threads=threads, provider=provider, memory_limit=memory_limit)
+        return cls(artifact.recipe, tokenizer, engine, method=method, heads=heads, threshold=threshold)
 
     def chunk(
         self,
@@ -136,18 +126,6 @@ class Chunker:
             seconds=time.perf_counter() - started,
         )
 
-    def close(self) -> None:
-        """Free the engine."""
-        self.engine.close()
-
-    def __enter__(self) -> "Chunker":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _cuts(self, text: str, progress: Callable[[int, int], None] | None) -> tuple[list[Cut], list[WindowResult]]:
         """Walk over the document: a window's last chunk is looked at again, from its start, in the next window."""
         places = candidates(text, blocks(text))
@@ -158,9 +136,8 @@ class Chunker:
         while start < ends:
             if progress is not None:
                 progress(start, len(text))
-            first = bisect_right(positions, start)
-            end = span_end(text, start, positions[first:], self._budget, self.tokenizer.count)
-            inside = places[first : bisect_left(positions, end)]
+            end = span_end(text, start, positions, self._budget, self.tokenizer.count)
+            inside = places[bisect_right(positions, start) : bisect_left(positions, end)]
             # Without a place to cut at, only topics and summaries are worth asking for.
             if not inside and (self.recipe.mode is Mode.SIMPLE or start > cuts[-1].start):
                 start = end

@@ -60,20 +60,21 @@ class Dictation:
 
         As many as there is room for: the result may be shorter than the heads are.
         """
-        lines = [[*self._encode(f"CHUNK {place}:"), *head] for place, head in enumerate(self._heads)]
-        room, fitting = writer.room, 0
-        while fitting < len(lines) and len(lines[fitting]) <= room:
-            room -= len(lines[fitting])
-            fitting += 1
-        if not fitting:
-            return []
-        writer.put(lines[0])
-        choices = []
-        for place in range(1, fitting):
-            opening = lines[place][: len(lines[place]) - len(self._heads[place])]
+        choices: list[tuple[list[list[int]], int]] = []
+        room = writer.room
+        for place in range(len(self._heads)):
+            opening = self._encode(f"CHUNK {place}:")
             options = [[*opening, *head] for head in self._heads[place:]]
+            room -= len(options[0])
+            if room < 0:
+                break
             choices.append(([*options, *_stops(writer)], 0))
-        return (yield from writer.weigh(choices))
+        if not choices:
+            return []
+        # A chunk starts with the window: its head is no question.
+        (listed, _), *asked = choices
+        writer.put(listed[0])
+        return (yield from writer.weigh(asked))
 
     def _plain(self, writer: Writer, answer: Answer) -> Steps[None]:
         """`CHUNK i: head` lines. Whether i counts from 0 or 1 is the model's habit: the prompts do not say."""

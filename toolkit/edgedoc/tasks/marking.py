@@ -1,7 +1,7 @@
 """Asks a chunker where the chunks of one window start: dictated, freely, or by weighing. Knows one window only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from edgedoc.decoding.guard import LoopGuard
@@ -99,69 +99,51 @@ class Marker:
         """Where chunks of text[start:end] start, out of `inside`. Raises EngineError."""
         flat = Flat(text, start, end)
         prompt = self._prompt.render(flat.text if self._chunking.collapse else text[start:end].rstrip())
-        room = min(self._engine.context_length, self._recipe.context) - len(prompt)
+        window = _Window(flat=flat, start=start, end=end, inside=inside, prompt=prompt)
         if self._heads is Heads.FREE:
-            return self._free(flat, start, end, inside, prompt)
-        writer = Writer(prompt, stop=self._prompt.stop_ids, room=room)
-        if self._method is Method.SCORE:
-            return self._score(flat, start, end, inside, writer, len(prompt))
-        places = [start, *(place.position for place in self._fine(inside, Strength.SENTENCE))]
-        dictation = Dictation(self._mode, self._tokenizer, [flat.head(place, self._chunking.head) for place in places])
-        answer, prefill, rest = drive(self._engine, dictation.write(writer))
-        flags = [*([] if answer.complete else [Flag.TRUNCATED]), *([Flag.CUT] if answer.cut else [])]
-        starts = answer.starts or [0]
-        return WindowResult(
-            start=start,
-            end=end,
-            cuts=tuple(_cut(answer, number, places[index]) for number, index in enumerate(starts)),
-            complete=answer.complete,
-            prompt_tokens=len(prompt),
-            written_tokens=len(writer.written),
-            asked=writer.asked,
-            steps=writer.steps,
-            heads=len(starts),
-            matched=len(starts),
-            flags=tuple(flags),
-            prefill_seconds=prefill,
-            decode_seconds=rest,
-        )
+            return self._free(window)
+        return self._score(window) if self._method is Method.SCORE else self._dictate(window)
 
-    def _score(
-        self, flat: Flat, start: int, end: int, inside: Sequence[Candidate], writer: Writer, prompt_tokens: int
-    ) -> WindowResult:
-        """Every place is listed as a head and weighed; sentences only where there is nothing coarser, or room."""
-        chosen = self._fine(inside, Strength.LINE)
-        heads = [flat.head(place, self._chunking.head) for place in (start, *(place.position for place in chosen))]
-        dictation = Dictation(self._mode, self._tokenizer, heads)
+    def _dictate(self, window: "_Window") -> WindowResult:
+        """The model writes; heads can only be the document's own."""
+        places, dictation = self._dictation(window, Strength.SENTENCE)
+        writer = self._writer(window)
+        answer, prefill, rest = drive(self._engine, dictation.write(writer))
+        flags = (*(() if answer.complete else (Flag.TRUNCATED,)), *((Flag.CUT,) if answer.cut else ()))
+        cuts = [_cut(answer, number, places[index]) for number, index in enumerate(answer.starts or [0])]
+        return window.billed(writer, cuts, complete=answer.complete, flags=flags, seconds=(prefill, rest))
+
+    def _score(self, window: "_Window") -> WindowResult:
+        """Every place is listed as a head and weighed; sentences only where there is nothing coarser."""
+        places, dictation = self._dictation(window, Strength.LINE)
+        writer = self._writer(window)
         found, prefill, rest = drive(self._engine, dictation.weigh(writer))
+        weighed = tuple(zip(places[1:], found, strict=False))
+        cuts = [Cut(window.start), *(Cut(at) for at, probability in weighed if probability >= self._threshold)]
         # What had no room is seen from the last cut on, in the next window.
-        complete = len(found) == len(chosen)
-        weighed = tuple(zip((place.position for place in chosen), found, strict=False))
-        taken = [position for position, probability in weighed if probability >= self._threshold]
-        return WindowResult(
-            start=start,
-            end=end,
-            cuts=(Cut(start), *(Cut(position) for position in taken)),
-            complete=complete,
-            prompt_tokens=prompt_tokens,
-            written_tokens=len(writer.written),
-            asked=len(found),
-            steps=writer.steps,
-            heads=1 + len(taken),
-            matched=1 + len(taken),
-            flags=() if complete else (Flag.TRUNCATED,),
-            weighed=weighed,
-            prefill_seconds=prefill,
-            decode_seconds=rest,
-        )
+        complete = len(weighed) == len(places) - 1
+        flags = () if complete else (Flag.TRUNCATED,)
+        result = window.billed(writer, cuts, complete=complete, flags=flags, seconds=(prefill, rest))
+        return replace(result, asked=len(found), weighed=weighed)
+
+    def _dictation(self, window: "_Window", least: Strength) -> tuple[list[int], Dictation]:
+        """The places that count, the window's start first, and the answer over their heads."""
+        places = [window.start, *(place.position for place in self._fine(window.inside, least))]
+        heads = [window.flat.head(place, self._chunking.head) for place in places]
+        return places, Dictation(self._mode, self._tokenizer, heads)
+
+    def _writer(self, window: "_Window") -> Writer:
+        room = min(self._engine.context_length, self._recipe.context) - len(window.prompt)
+        return Writer(window.prompt, stop=self._prompt.stop_ids, room=room)
 
     def _fine(self, inside: Sequence[Candidate], least: Strength) -> Sequence[Candidate]:
         """Places of at least this strength that the model was trained to cut at; all where there are none."""
         least = Strength.BLOCK if self._chunking.finest is Finest.BLOCK else least
         return [place for place in inside if place.strength >= least] or inside
 
-    def _free(self, flat: Flat, start: int, end: int, inside: Sequence[Candidate], prompt: list[int]) -> WindowResult:
-        decoding = self._recipe.decoding
+    def _free(self, window: "_Window") -> WindowResult:
+        """The model writes what it likes, and its heads are looked for."""
+        decoding, prompt = self._recipe.decoding, window.prompt
         generation = run(
             self._engine,
             prompt,
@@ -171,8 +153,9 @@ class Marker:
             guard=LoopGuard(prompt),
         )
         answered = parse(self._tokenizer.decode(generation.tokens))
-        places = find_heads([item.head for item in answered], flat, [start, *(place.position for place in inside)])
-        cuts = {start: Cut(start)}
+        known = [window.start, *(place.position for place in window.inside)]
+        places = find_heads([item.head for item in answered], window.flat, known)
+        cuts = {window.start: Cut(window.start)}
         for item, place in zip(answered, places, strict=True):
             if place is not None:
                 cuts[place] = Cut(place, item.topic, item.summary)
@@ -185,8 +168,8 @@ class Marker:
         if matched < len(answered) or not answered:
             flags.append(Flag.LOST if matched else Flag.UNUSABLE)
         return WindowResult(
-            start=start,
-            end=end,
+            start=window.start,
+            end=window.end,
             cuts=tuple(cuts[place] for place in sorted(cuts)),
             complete=generation.finish is FinishReason.STOP,
             prompt_tokens=generation.prompt_tokens,
@@ -198,6 +181,43 @@ class Marker:
             flags=tuple(flags),
             prefill_seconds=generation.prefill_seconds,
             decode_seconds=generation.decode_seconds,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Window:
+    """Characters `start` to `end` of a document, as the model is to see them."""
+
+    flat: Flat
+    start: int
+    end: int
+    inside: Sequence[Candidate]
+    prompt: list[int]
+
+    def billed(
+        self,
+        writer: Writer,
+        cuts: Sequence[Cut],
+        *,
+        complete: bool,
+        flags: tuple[Flag, ...],
+        seconds: tuple[float, float],
+    ) -> WindowResult:
+        """The result of an answer that could only name places there are."""
+        return WindowResult(
+            start=self.start,
+            end=self.end,
+            cuts=tuple(cuts),
+            complete=complete,
+            prompt_tokens=len(self.prompt),
+            written_tokens=len(writer.written),
+            asked=writer.asked,
+            steps=writer.steps,
+            heads=len(cuts),
+            matched=len(cuts),
+            flags=flags,
+            prefill_seconds=seconds[0],
+            decode_seconds=seconds[1],
         )
 
 

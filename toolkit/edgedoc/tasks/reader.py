@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 
 from edgedoc.artifact import Artifact
 from edgedoc.decoding.guard import LoopGuard
@@ -20,12 +19,12 @@ from edgedoc.documents import rules
 from edgedoc.documents.charset import decode
 from edgedoc.documents.clean import clean
 from edgedoc.documents.windows import Window, join_markdown, windows
-from edgedoc.engines import load
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Recipe, Task
-from edgedoc.tasks.budget import SMALLEST_WINDOW, context_needed, window_budget
+from edgedoc.tasks.budget import window_budget
 from edgedoc.tasks.checking import NOTABLE, Flag, judge
+from edgedoc.tasks.opening import OnEngine, open_engine
 from edgedoc.tokens import Prompt, Tokenizer
 
 
@@ -93,7 +92,7 @@ class Conversion:
         return {**asdict(self), "flagged": self.flagged, "fallbacks": self.fallbacks}
 
 
-class Reader:
+class Reader(OnEngine):
     """A reader model on an engine. Use as a context manager, or call `close`."""
 
     def __init__(
@@ -124,18 +123,9 @@ class Reader:
         Raises what `Artifact.open`, the engine's `load` and the constructor raise.
         """
         artifact = Artifact.open(path)
-        recipe, tokenizer = artifact.recipe, Tokenizer.from_file(artifact.tokenizer_path)
-        _require_reader(recipe)
-        overhead = Prompt(recipe, tokenizer).overhead
-        engine = load(
-            artifact,
-            context_length=context_needed(recipe, overhead, recipe.window),
-            minimum_context=context_needed(recipe, overhead, min(SMALLEST_WINDOW, recipe.window)),
-            threads=threads,
-            provider=provider,
-            memory_limit=memory_limit,
-        )
-        return cls(recipe, tokenizer, engine, fallback=fallback)
+        _require_reader(artifact.recipe)
+        tokenizer, engine = open_engine(artifact, threads=threads, provider=provider, memory_limit=memory_limit)
+        return cls(artifact.recipe, tokenizer, engine, fallback=fallback)
 
     def convert(self, data: bytes | str, *, progress: Callable[[int, int], None] | None = None) -> Conversion:
         """Convert one page; `progress` is told the windows done and their number, (0, n) first.
@@ -175,18 +165,6 @@ class Reader:
         for window in windows(clean(decode(_bytes(data)).text).html, self._budget, self.tokenizer.count):
             prompt = self._prompt.render(window.html)
             yield prompt, self._generate(prompt, self.tokenizer.count(window.html)).tokens
-
-    def close(self) -> None:
-        """Free the engine."""
-        self.engine.close()
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self, window: Window) -> WindowResult:
         document_tokens = self.tokenizer.count(window.html)

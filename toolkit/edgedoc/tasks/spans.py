@@ -10,8 +10,8 @@ GUESS = 4
 def span_end(text: str, start: int, places: Sequence[int], budget: int, count: Callable[[str], int]) -> int:
     """The end of the window that starts at `start`: text[start:end] has at most `budget` tokens by `count`.
 
-    `places` are positions after `start`, ascending. The window ends at the last of them within reach, or at the end of
-    the text; where that would leave it half empty, before a huge block, it ends inside the block.
+    `places` are ascending positions; those up to `start` do not count. The window ends at the last of them within
+    reach, or at the end of the text; where that would leave it half empty, before a huge block, it ends inside that.
     """
     reach = start + GUESS * budget
     while reach < len(text) and count(text[start:reach]) <= budget:
@@ -23,5 +23,5 @@ def span_end(text: str, start: int, places: Sequence[int], budget: int, count: C
     if low == len(text):
         return low
     within = bisect_right(places, low)
-    last = places[within - 1] if within else start
+    last = max(start, places[within - 1]) if within else start
     return last if last - start >= (low - start) / 2 else low

@@ -1,0 +1,48 @@
+"""What every task does with its model: load it for the recipe's windows, and close it. Knows no documents."""
+
+from types import TracebackType
+from typing import Self
+
+from edgedoc.artifact import Artifact
+from edgedoc.engines import load
+from edgedoc.engines.base import Engine
+from edgedoc.tasks.budget import contexts
+from edgedoc.tokens import Prompt, Tokenizer
+
+
+class OnEngine:
+    """Owns an engine. Use as a context manager, or call `close`."""
+
+    engine: Engine
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_engine(
+    artifact: Artifact, *, threads: int | None, provider: str | None, memory_limit: int | None
+) -> tuple[Tokenizer, Engine]:
+    """Tokenizer and engine of an artifact; short of memory (`memory_limit`, bytes) the context gets shorter.
+
+    Raises what `Tokenizer.from_file`, `Prompt` and the engine's `load` raise.
+    """
+    tokenizer = Tokenizer.from_file(artifact.tokenizer_path)
+    wanted, least = contexts(artifact.recipe, Prompt(artifact.recipe, tokenizer).overhead)
+    engine = load(
+        artifact,
+        context_length=wanted,
+        minimum_context=least,
+        threads=threads,
+        provider=provider,
+        memory_limit=memory_limit,
+    )
+    return tokenizer, engine
