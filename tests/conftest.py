@@ -1,6 +1,9 @@
 """Fixtures shared by several test files; what one file needs stays in that file."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -105,6 +108,16 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf", shape, "f32")
 
 
+def _random_reader(folder: Path, config: Any, tokenizer_tables: dict[str, Any], recipe: Any) -> Path:
+    """A checkpoint of noise with the tiny tokenizer and a recipe."""
+    from edgedoc_export.random_weights import random_checkpoint
+
+    checkpoint = random_checkpoint(config, folder, seed=2, spread=0.08, tokenizer=False)
+    (checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer_tables), "utf-8")
+    (checkpoint / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
+    return checkpoint
+
+
 @pytest.fixture(scope="session")
 def tiny_onnx(
     tiny_config: Any, tokenizer_tables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
@@ -114,13 +127,10 @@ def tiny_onnx(
     pytest.importorskip("onnxruntime")
     from edgedoc.recipes import load_recipe
     from edgedoc_export.build import export
-    from edgedoc_export.random_weights import random_checkpoint
 
     folder = tmp_path_factory.mktemp("tiny-onnx")
-    checkpoint = random_checkpoint(tiny_config, folder / "checkpoint", seed=2, spread=0.08, tokenizer=False)
-    (checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer_tables), "utf-8")
     recipe = replace(load_recipe("nano-reader"), context=512, window=200)
-    (checkpoint / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
+    checkpoint = _random_reader(folder / "checkpoint", tiny_config, tokenizer_tables, recipe)
     return {
         preset: export(checkpoint, format="onnx", preset=preset, out=folder / preset)
         for preset in ("f32", "int8", "int4")
@@ -166,6 +176,28 @@ def tiny_config() -> Any:
     )
 
 
+@pytest.fixture(scope="session")
+def weighty_config(tiny_config: Any) -> Any:
+    """Sizes of a Qwen2 whose weights are felt in a process's memory."""
+    sizes = {"hidden_size": 512, "layers": 4, "heads": 8, "intermediate_size": 2048, "vocab_size": 20_000}
+    return replace(tiny_config, **sizes, rope_theta=1e6)
+
+
+@pytest.fixture
+def measured_apart() -> Callable[[str, Path], tuple[int, int]]:
+    """Runs a script on a model in a process of its own; it prints resident and planned bytes."""
+
+    def measure(script: str, model: Path) -> tuple[int, int]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        child = subprocess.run(
+            [sys.executable, "-c", script, str(model)], capture_output=True, text=True, check=True, env=environment
+        )
+        resident, planned = map(int, child.stdout.split())
+        return resident, planned
+
+    return measure
+
+
 @pytest.fixture
 def checkpoint_folder(tiny_config: Any, tokenizer_file: Path, tmp_path: Path) -> Path:
     """A whole checkpoint in BF16 with random weights, the tiny tokenizer and nano-reader's recipe. Yours to damage."""
@@ -190,16 +222,12 @@ def tiny_artifacts(
     pytest.importorskip("llama_cpp")
     from edgedoc.recipes import load_recipe
     from edgedoc_export.build import export
-    from edgedoc_export.random_weights import random_checkpoint
 
     folder = tmp_path_factory.mktemp("tiny-artifacts")
-    checkpoint = random_checkpoint(tiny_config, folder / "checkpoint", seed=2, spread=0.08, tokenizer=False)
-    (checkpoint / "tokenizer.json").write_text(json.dumps(tokenizer_tables), "utf-8")
     recipe = load_recipe("nano-reader")
     decoding = replace(recipe.decoding, max_output_tokens=24)
-    (checkpoint / "recipe.toml").write_text(
-        replace(recipe, context=1024, window=400, decoding=decoding).to_toml(), "utf-8"
-    )
+    recipe = replace(recipe, context=1024, window=400, decoding=decoding)
+    checkpoint = _random_reader(folder / "checkpoint", tiny_config, tokenizer_tables, recipe)
     return {preset: export(checkpoint, preset=preset, out=folder / preset, threads=1) for preset in ("f32", "int8")}
 
 

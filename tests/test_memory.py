@@ -1,10 +1,9 @@
 """Planning memory from a header: the order of preference, the refusal, and figures that match a real load."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,32 +130,17 @@ print(resident() - before, engine.plan.total)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
-def test_the_plan_covers_a_real_load_without_wild_excess(tmp_path: Path) -> None:
+def test_the_plan_covers_a_real_load_without_wild_excess(
+    weighty_config: Any, measured_apart: Callable[[str, Path], tuple[int, int]], tmp_path: Path
+) -> None:
     """60 MB of model in a process of its own: the plan may be above what is resident, by less than a third."""
     pytest.importorskip("llama_cpp")
     pytest.importorskip("gguf")
     from edgedoc_bench.random_model import write_random_gguf
-    from edgedoc_export.qwen2 import Qwen2Config
 
-    shape = Qwen2Config(
-        hidden_size=512,
-        layers=4,
-        heads=8,
-        kv_heads=8,
-        head_dim=64,
-        intermediate_size=2048,
-        vocab_size=20_000,
-        rope_theta=1e6,
-        rms_norm_eps=1e-6,
-        tie_word_embeddings=True,
-        max_position_embeddings=4096,
-    )
+    shape = replace(weighty_config, kv_heads=8, max_position_embeddings=4096)
     path = write_random_gguf(tmp_path / "model.gguf", shape, "f16", merges=20_000)
     assert read_header(path).tensor_bytes > 50_000_000
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    child = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True, env=environment
-    )
-    resident, planned = map(int, child.stdout.split())
+    resident, planned = measured_apart(MEASURE, path)
     assert resident <= planned * 1.02
     assert planned <= resident * 1.33

@@ -1,10 +1,9 @@
 """Planning an ONNX model's memory: what may shrink, the refusal, and figures that match real loads."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,37 +115,21 @@ print(resident("VmHWM") - before, engine.plan.total)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("preset", ["f32", "int8", "int4"])
-def test_the_plan_covers_a_real_load_without_wild_excess(tmp_path: Path, preset: str) -> None:
+def test_the_plan_covers_a_real_load_without_wild_excess(
+    weighty_config: Any, measured_apart: Callable[[str, Path], tuple[int, int]], tmp_path: Path, preset: str
+) -> None:
     """Up to 100 MB of model in a process of its own: the plan may be above the peak, by less than half."""
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     from edgedoc.recipes import load_recipe
     from edgedoc_export.build import export
-    from edgedoc_export.qwen2 import Qwen2Config
     from edgedoc_export.random_weights import random_checkpoint
 
-    shape = Qwen2Config(
-        hidden_size=512,
-        layers=4,
-        heads=8,
-        kv_heads=2,
-        head_dim=64,
-        intermediate_size=2048,
-        vocab_size=20_000,
-        rope_theta=1e6,
-        rms_norm_eps=1e-6,
-        tie_word_embeddings=True,
-        max_position_embeddings=1024,
-    )
-    checkpoint = random_checkpoint(shape, tmp_path / "checkpoint", seed=1)
+    checkpoint = random_checkpoint(weighty_config, tmp_path / "checkpoint", seed=1)
     recipe = replace(load_recipe("nano-reader"), context=1024, window=400)
     (checkpoint / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
     folder = export(checkpoint, format="onnx", preset=preset, out=tmp_path / "artifact")
     model = next((folder / "onnx").glob("*.onnx"))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    child = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(model)], capture_output=True, text=True, check=True, env=environment
-    )
-    resident, planned = map(int, child.stdout.split())
+    resident, planned = measured_apart(MEASURE, model)
     assert resident <= planned * 1.05
     assert planned <= resident * 1.5
