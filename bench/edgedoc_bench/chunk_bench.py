@@ -9,7 +9,6 @@ models are told nothing.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from edgedoc.tasks.marking import Heads
 from edgedoc_bench.chunk_rows import Row, cohesion_row, cutter_row, floor_row, heading_row, model_row
 from edgedoc_bench.chunk_table import Table, page
 from edgedoc_bench.machine import describe
+from edgedoc_bench.publish import RESULTS, publish
 from edgedoc_bench.segmentation_baselines import (
     FLOORS,
     mean_characters,
@@ -35,7 +35,7 @@ from edgedoc_bench.segmentation_document import Document, Layout
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data" / "segmentation"
-OUT = ROOT / "bench" / "results" / "chunks.json"
+OUT = RESULTS / "chunks.json"
 METHODS = {
     "generate": (Method.GENERATE, Heads.CONSTRAINED),
     "score": (Method.SCORE, Heads.CONSTRAINED),
@@ -118,16 +118,13 @@ def main() -> None:
                     )
     busy = ["**The machine was busy: times say little; all else holds.**"] if machine.busy else []
     told = page(tables, busy, machine.line())
-    print(told)
     result = {
         "machine": machine.as_dict(),
         "documents": options.documents,
         "seed": SEED,
         "tables": [table.as_dict() for table in tables],
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    options.out.with_suffix(".md").write_text(told, "utf-8")
+    publish(options.out, result, told)
 
 
 def _told(report: console.Report, stage: str) -> Callable[[int, int], None]:

@@ -6,7 +6,6 @@ Without a model it writes one of reader-lm-0.5b's shapes with random weights. Qu
 """
 
 import argparse
-import json
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +19,12 @@ from edgedoc.engines.llama import LlamaEngine
 from edgedoc_bench import cold_start
 from edgedoc_bench.bare_loop import run_bare
 from edgedoc_bench.machine import Machine, describe
+from edgedoc_bench.publish import RESULTS, publish
 from edgedoc_bench.random_model import READER_LM_MERGES, write_random_gguf
 from edgedoc_bench.spread import Spread
 from edgedoc_export.qwen2 import Qwen2Config
 from edgedoc_export.random_weights import READER_LM_05B
 
-RESULTS = Path(__file__).parents[1] / "results"
 TARGET_RATIO = 0.97
 TARGET_COLD_SECONDS = 1.0
 PENALTY = 1.08
@@ -114,10 +113,7 @@ def main() -> None:
         "cold_start": {"model": cold_model.name, "seconds": cold},
     }
     page = _page(machine, f"{model.name} ({shape})", cold_model.name, prefill, decode, cold, options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "decode-bench.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    (options.out / "decode-bench.md").write_text(page, "utf-8")
-    print(page)
+    publish(options.out / "decode-bench.json", result, page)
 
 
 def _options() -> argparse.Namespace:

@@ -6,18 +6,15 @@ Random weights, a made-up vocabulary of the real size; every export in a fresh p
 Needs 4 GB of disk.
 """
 
-import argparse
-import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgedoc_bench.export_cell import run_apart
-from edgedoc_bench.machine import Machine, describe
+from edgedoc_bench.machine import Machine
+from edgedoc_bench.publish import run_rounds
 from edgedoc_bench.spread import Spread
 from edgedoc_export.random_weights import READER_LM_05B, random_checkpoint
 
-RESULTS = Path(__file__).parents[1] / "results"
 PRESETS = ("f16", "int8", "int4")
 PLAIN = {"int8": "q8_0", "int4": "q4_0"}
 """llama.cpp's preset nearest to ours, for the comparison."""
@@ -110,22 +107,7 @@ def _row(row: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, print the table, write export-bench.json and export-bench.md."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--folder", type=Path, help="where to put 4 GB for a while; default: the system's temporary folder"
-    )
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    machine = describe()
-    with TemporaryDirectory(dir=options.folder) as folder:
-        rows = measure(Path(folder), options.rounds)
-    report = page(rows, machine, options.rounds)
-    print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine.as_dict(), "rounds": options.rounds, "rows": rows}
-    (options.out / "export-bench.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    (options.out / "export-bench.md").write_text(report, "utf-8")
+    run_rounds("export-bench", __doc__, 4, measure, page)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from edgedoc.tasks.marking import Heads
 from edgedoc_bench.chunk_bench import DATA
 from edgedoc_bench.chunk_rows import Bill
 from edgedoc_bench.machine import Machine, describe
+from edgedoc_bench.publish import RESULTS, publish
 from edgedoc_bench.segmentation_data import load
 from edgedoc_bench.segmentation_document import Layout
 from edgedoc_bench.spread import Spread
@@ -40,7 +41,6 @@ from edgedoc_export.sources import find_source
 from edgedoc_export.tensors import TensorSource
 from edgedoc_export.widen import widen
 
-RESULTS = Path(__file__).parents[1] / "results"
 BASE = "nano-reader"
 TARGETS = {"decode_steps": 3.0, "seconds": 2.0}
 """Times as few, times as fast."""
@@ -180,10 +180,9 @@ def main() -> None:
     size = "its own" if options.narrow else "reader-lm-0.5b's"
     what = (
         f"{options.model} at {size} shapes, {options.format} {options.preset}; {len(texts)} documents of "
-        f"{options.set}, headings stripped, no limits."
+        f"{options.set} of at most {options.longest:,} characters, headings kept where the set has them, no limits."
     )
     report_page = page(machine, what, costs)
-    print(report_page)
     result = {
         "machine": machine.as_dict(),
         "what": what,
@@ -192,9 +191,7 @@ def main() -> None:
         "ratios": {name: asdict(found) for name, found in ratios(costs["constrained"], costs["free"]).items()},
         "targets": TARGETS,
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "heads.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    (options.out / "heads.md").write_text(report_page, "utf-8")
+    publish(options.out / "heads.json", result, report_page)
 
 
 def _line(name: str, found: Sequence[Cost]) -> tuple[str, ...]:

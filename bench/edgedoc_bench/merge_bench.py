@@ -6,19 +6,16 @@ Random weights and a random adapter of rank 16 over all seven matrices of every 
 Needs 5 GB of disk.
 """
 
-import argparse
-import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from edgedoc_bench.export_cell import run_apart
-from edgedoc_bench.machine import Machine, describe
+from edgedoc_bench.machine import Machine
+from edgedoc_bench.publish import run_rounds
 from edgedoc_bench.spread import Spread
 from edgedoc_export.random_weights import READER_LM_05B, random_adapter, random_checkpoint
 
-RESULTS = Path(__file__).parents[1] / "results"
 CELLS = (("export", "f32"), ("export", "int8"), ("export", "int4"), ("onnx", "int8"))
 """What of `export_cell` is run, and the preset."""
 
@@ -80,22 +77,7 @@ def _row(row: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure, print the table, write merge-bench.json and merge-bench.md."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--folder", type=Path, help="where to put 5 GB for a while; default: the system's temporary folder"
-    )
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    machine = describe()
-    with TemporaryDirectory(dir=options.folder) as folder:
-        rows = measure(Path(folder), options.rounds)
-    report = page(rows, machine, options.rounds)
-    print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine.as_dict(), "rounds": options.rounds, "rows": rows}
-    (options.out / "merge-bench.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    (options.out / "merge-bench.md").write_text(report, "utf-8")
+    run_rounds("merge-bench", __doc__, 5, measure, page)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ ours runs in edgedoc's engine as users get it. Needs 4 GB of disk with random we
 """
 
 import argparse
-import json
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +18,12 @@ from edgedoc_bench.machine import Machine, describe
 from edgedoc_bench.onnx_cell import run_apart
 from edgedoc_bench.onnx_pair import PROMPT, STEPS
 from edgedoc_bench.onnx_table import Summary, growth, page, ratio, rows
+from edgedoc_bench.publish import RESULTS, publish
 from edgedoc_export.checkpoint import Checkpoint
 from edgedoc_export.random_weights import READER_LM_05B, random_checkpoint
 from edgedoc_export.sources import find_source
 
-OUT = Path(__file__).parents[1] / "results" / "onnx.json"
+OUT = RESULTS / "onnx.json"
 PRESETS = ("int4", "int8")
 CONTEXT = 4096
 """Of the memory measurement; a model that can do less gets what it can."""
@@ -97,10 +97,7 @@ def main() -> None:
         "presets": {name: _summarised(found) for name, found in presets.items()},
         "rows": [row.as_dict() for row in rows(presets)],
     }
-    print(report)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    options.out.with_suffix(".md").write_text(report, "utf-8")
+    publish(options.out, result, report)
 
 
 def _options() -> argparse.Namespace:

@@ -8,7 +8,6 @@ their agreement, too, is with nano.
 """
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from edgedoc.tasks.reader import Fallback, Reader
 from edgedoc_bench.demo import model_bytes
 from edgedoc_bench.fidelity import sample_pages
 from edgedoc_bench.machine import Machine, describe
+from edgedoc_bench.publish import RESULTS, publish
 from edgedoc_bench.spread import Spread
 from edgedoc_export.build import export
 from edgedoc_export.checkpoint import Checkpoint
@@ -27,7 +27,6 @@ from edgedoc_export.random_weights import READER_LM_05B
 from edgedoc_export.sources import find_source
 from edgedoc_export.widen import widen
 
-RESULTS = Path(__file__).parents[1] / "results"
 MODEL = "nano-reader"
 FULL = {"gguf": "bf16", "onnx": "f32"}
 """The preset of each format that holds the checkpoint, which is in bfloat16, exactly."""
@@ -76,11 +75,7 @@ def main() -> None:
     for row in rows.values():
         row["same_as_nano"] = _same(reference, row.pop("answers"))
     page = _page(machine, options.format, rows, len(pages))
-    options.out.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine.as_dict(), "rows": rows}
-    (options.out / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    (options.out / f"{name}.md").write_text(page, encoding="utf-8")
-    print(page)
+    publish(options.out / f"{name}.json", {"machine": machine.as_dict(), "rows": rows}, page)
 
 
 def _same(reference: object, answers: object) -> dict[str, int]:
