@@ -142,6 +142,36 @@ def test_quantised_graphs_hold_no_float_matrix(graphs: dict[str, Path]) -> None:
         assert all(min(tensor.dims) == 1 or tensor.name.endswith("_scales") for tensor in floats)
 
 
+@pytest.mark.parametrize("preset", ["int8", "int4"])
+def test_a_head_that_is_its_embedding_transposed_is_quantised(tmp_path: Path, preset: str) -> None:
+    """What optimum writes of a tied head depends on a package it does not require."""
+    optimum_or_skip()
+    node, table = onnx.helper.make_node, np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            node("Transpose", ["table"], ["head"], perm=[1, 0]),
+            node("Gather", ["table", "input_ids"], ["rows"]),
+            node("MatMul", ["rows", "head"], ["logits"]),
+        ],
+        "tied",
+        [value("input_ids", onnx.TensorProto.INT64, ["n"])],
+        [value("logits", onnx.TensorProto.FLOAT, ["n", 64])],
+        [onnx.numpy_helper.from_array(table, "table")],
+    )
+    opset = [onnx.helper.make_opsetid("", 21)]
+    portable_file.save_model(onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), tmp_path / "f32.onnx")
+    portable._QUANTIZERS[preset](tmp_path / "f32.onnx", tmp_path / "small.onnx")
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(str(tmp_path / "small.onnx"))
+    found, ids = session.run(None, {"input_ids": np.arange(64)})[0], np.arange(64)
+    assert (found.argmax(1) == ids).all()
+    model = onnx.load(str(tmp_path / "small.onnx"))
+    floats = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1]
+    assert all(min(tensor.dims) == 1 or tensor.name.endswith("_scales") for tensor in floats)
+
+
 def test_weights_too_many_for_one_file_lie_beside_it(
     graphs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,10 +26,13 @@ SLAB_ROWS = 4096
 
 
 def quantize_int8(source: Path, out: Path) -> None:
-    """Write `source` to `out` at eight bits. Raises MissingPackageError and EngineError."""
+    """Write `source`, which may be rewritten, to `out` at eight bits. Raises MissingPackageError and EngineError."""
     with _translated():
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
+        traced = read_model(source)
+        if _untie(traced):
+            save_model(traced, source)
         quantize_dynamic(
             source,
             out,
@@ -49,8 +52,10 @@ def quantize_int4(source: Path, out: Path) -> None:
     with _translated():
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
+        traced = read_model(source)
+        _untie(traced)
         quantizer = MatMulNBitsQuantizer(
-            read_model(source),
+            traced,
             bits=4,
             block_size=BLOCK_SIZE,
             is_symmetric=True,
@@ -59,6 +64,23 @@ def quantize_int4(source: Path, out: Path) -> None:
         )
         quantizer.process()
         save_model(quantizer.model.model, out)
+
+
+def _untie(model: Any) -> bool:
+    """Store apart what is a transposed table, and say whether there was one.
+
+    Where accelerate is installed (peft brings it), optimum writes a tied head as a Transpose of the embedding
+    (`remove_duplicate_weights_from_tied_info`). The quantisers see no constant in it: the head would stay float32.
+    """
+    graph = model.graph
+    tables = {tensor.name: tensor for tensor in graph.initializer}
+    transposed = [node for node in graph.node if node.op_type == "Transpose" and node.input[0] in tables]
+    for node in transposed:
+        order = next((list(item.ints) for item in node.attribute if item.name == "perm"), None)
+        table = numpy_helper.to_array(tables[node.input[0]]).transpose(order)
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(table), node.output[0]))
+        graph.node.remove(node)
+    return bool(transposed)
 
 
 def _embedding_to_int8(model: Any) -> None:
