@@ -59,7 +59,7 @@ class FakeChunker:
             complete=True,
             prompt_tokens=100,
             written_tokens=20,
-            asked=5,
+            drafted=0, accepted=0, asked=5,
             steps=9,
             heads=4,
             matched=4 - len(self._flags),

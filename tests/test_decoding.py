@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from edgedoc.decoding.driver import run
 from edgedoc.decoding.guard import LoopGuard
-from edgedoc.decoding.loop import FinishReason, Generation, decode, run
+from edgedoc.decoding.loop import FinishReason, Generation, decode
 from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.errors import EngineError
@@ -123,7 +124,7 @@ def test_generator_needs_no_engine() -> None:
     while running:
         for steps in list(running):
             try:
-                assert steps.send(logits.copy()).tokens == (50,)
+                assert list(steps.send(logits.copy()).tokens) == [50]
             except StopIteration as end:
                 finished.append(end.value)
                 running.remove(steps)

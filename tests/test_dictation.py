@@ -8,7 +8,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 
-from edgedoc.decoding.loop import drive
+from edgedoc.decoding.driver import drive
 from edgedoc.decoding.writer import Writer
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.recipes import Mode

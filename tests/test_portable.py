@@ -58,6 +58,12 @@ def optimum_or_skip() -> None:
         pytest.importorskip(name)
 
 
+def holds_no_float_matrix(model: Path) -> bool:
+    graph = onnx.load(str(model)).graph
+    floats = [t for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1]
+    return all(min(tensor.dims) == 1 or tensor.name.endswith("_scales") for tensor in floats)
+
+
 def unreachable(*arguments: object) -> None:
     """In place of the network."""
     raise AssertionError(f"network: {arguments}")
@@ -137,9 +143,7 @@ def test_quantised_graphs_hold_no_float_matrix(graphs: dict[str, Path]) -> None:
     assert sizes["int8"] < 0.35 * sizes["f32"]
     assert sizes["int4"] < 0.25 * sizes["f32"]
     for preset in ("int8", "int4"):
-        model = onnx.load(str(graphs[preset] / PRESETS[preset]))
-        floats = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1]
-        assert all(min(tensor.dims) == 1 or tensor.name.endswith("_scales") for tensor in floats)
+        assert holds_no_float_matrix(graphs[preset] / PRESETS[preset])
 
 
 @pytest.mark.parametrize("preset", ["int8", "int4"])
@@ -165,11 +169,8 @@ def test_a_head_that_is_its_embedding_transposed_is_quantised(tmp_path: Path, pr
     import onnxruntime as ort
 
     session = ort.InferenceSession(str(tmp_path / "small.onnx"))
-    found, ids = session.run(None, {"input_ids": np.arange(64)})[0], np.arange(64)
-    assert (found.argmax(1) == ids).all()
-    model = onnx.load(str(tmp_path / "small.onnx"))
-    floats = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1]
-    assert all(min(tensor.dims) == 1 or tensor.name.endswith("_scales") for tensor in floats)
+    assert (session.run(None, {"input_ids": np.arange(64)})[0].argmax(1) == np.arange(64)).all()
+    assert holds_no_float_matrix(tmp_path / "small.onnx")
 
 
 def test_weights_too_many_for_one_file_lie_beside_it(

@@ -241,7 +241,7 @@ def test_answers_are_the_models_own(build: Build, tokenizer: Tokenizer) -> None:
     ((prompt, answer),) = reader.answers(PAGE)
     assert tuple(prompt) == script.prompts[0]
     assert prompt == Prompt(reader.recipe, tokenizer).render(clean(PAGE).html)
-    assert tokenizer.decode(answer) == _drop(clean(PAGE).html)
+    assert tokenizer.decode(answer.tokens) == _drop(clean(PAGE).html)
 
 
 def test_the_bill_is_plain_json(build: Build) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgedoc.decoding.loop import Request, drive
+from edgedoc.decoding.driver import drive
+from edgedoc.decoding.loop import Request
 from edgedoc.decoding.writer import WEIGHED_ROWS, FullError, Steps, Writer
 from edgedoc.engines.base import Logits
 from edgedoc.engines.scripted import ScriptedEngine

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import TracebackType
 
 from edgedoc.artifact import Artifact
+from edgedoc.decoding.driver import run
 from edgedoc.decoding.guard import LoopGuard
-from edgedoc.decoding.loop import run
 from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.engines import load
 from edgedoc.engines.base import Engine

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edgedoc.decoding.driver import run
 from edgedoc.decoding.guard import LoopGuard
-from edgedoc.decoding.loop import run
 from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.engines.gguf_header import read_header
 from edgedoc.engines.llama import LlamaEngine

@@ -36,7 +36,7 @@ def read(artifact: Path, pages: list[bytes], threads: int | None) -> dict[str, o
     """Tokens of every window of the pages, and what they cost."""
     with Reader.open(artifact, fallback=Fallback.NONE, threads=threads) as reader:
         started = perf_counter()
-        answers = [answer for page in pages for _, answer in reader.answers(page)]
+        answers = [answer.tokens for page in pages for _, answer in reader.answers(page)]
         seconds = perf_counter() - started
         windows = [window for page in pages for window in reader.convert(page).windows]
     return {

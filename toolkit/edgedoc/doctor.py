@@ -1,4 +1,4 @@
-"""What this machine has for running artifacts, measured where it can be. Loads no model.
+"""What this machine has for running artifacts, measured where it can be. Loads no model itself.
 
 Decoding reads every weight once a token, so memory bandwidth divided by a model's size bounds tokens per second; the
 bound is printed for the real models next to what limits this machine.
@@ -26,6 +26,8 @@ from edgedoc.engines.onnx_session import (
     load_runtime,
 )
 from edgedoc.errors import MissingPackageError
+from edgedoc.fastest import lines as speed_lines
+from edgedoc.fastest import ranking
 from edgedoc.store import home, list_artifacts
 
 _ENGINES = {
@@ -56,6 +58,7 @@ def examine() -> dict[str, object]:
         "decode_limit_tokens_per_second": {name: round(bandwidth / size, 1) for name, size in _TRAFFIC.items()},
         "home": str(home()),
         "artifacts": len(list_artifacts()),
+        "speed": ranking(),
         "remarks": remarks(processor, usable_cores()) + _old_runtime(),
     }
 
@@ -92,6 +95,9 @@ def text(found: dict[str, object]) -> str:
         ("decode limit", f"{name}: {limit} tokens/s at this bandwidth, without drafts")
         for name, limit in limits.items()
     ]
+    speed = found["speed"]
+    assert isinstance(speed, list)
+    lines += speed_lines(speed)
     notes = found["remarks"]
     assert isinstance(notes, list)
     lines += [("note", note) for note in notes]

@@ -20,6 +20,8 @@ from edgedoc.recipes import DOCUMENT, Recipe
 
 MAX_FILE_BYTES = 32 * 2**20
 MAX_ENTRIES = 400_000
+PROBES = ("", "a", "A", "1", " ", "\n", "<", "#", "的")
+"""Beginnings of documents: what precedes them, tokenised alike for all, may be computed once."""
 
 
 class Tokenizer:
@@ -111,6 +113,11 @@ class Prompt:
         """Ids that end the answer."""
         self.overhead = len(self.render(""))
         """Tokens of the prompt around an empty document."""
+        self._prefix = _shared([self.render(probe) for probe in PROBES])
+
+    def prefix(self, prompt: Sequence[int]) -> int:
+        """Leading tokens of a rendered `prompt` that others have as well; 0 for the rare one that lacks them."""
+        return len(self._prefix) if list(prompt[: len(self._prefix)]) == self._prefix else 0
 
     def render(self, document: str) -> list[int]:
         """The whole prompt as ids. No id between the recipe's own control tokens is a control token."""
@@ -134,6 +141,14 @@ def _without_added_tokens(tables: dict[str, Any], added: dict[str, int]) -> dict
     pairs = (merge.split(" ", 1) if isinstance(merge, str) else merge for merge in merges)
     model["merges"] = [pair for pair in pairs if pair[0] in kept and pair[1] in kept and "".join(pair) in kept]
     return {**tables, "model": model, "added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+
+
+def _shared(prompts: Sequence[list[int]]) -> list[int]:
+    first = prompts[0]
+    count = next(
+        (at for at, row in enumerate(zip(*prompts, strict=False)) if len(set(row)) > 1), min(map(len, prompts))
+    )
+    return first[:count]
 
 
 def _control_names(prompt: str) -> list[str]:

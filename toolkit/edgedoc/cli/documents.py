@@ -8,7 +8,7 @@ import typer
 
 from edgedoc import console
 from edgedoc.cli.finding import artifact, destinations, progress_of
-from edgedoc.cli.options import FallbackName, Json, MemoryLimit, Model, Provider, Threads, fallback_named
+from edgedoc.cli.options import Drafts, Exact, FallbackName, Json, MemoryLimit, Model, Provider, Threads, fallback_named
 from edgedoc.errors import DocumentError, UsageError
 
 
@@ -22,6 +22,8 @@ def convert(
     threads: Threads = None,
     provider: Provider = "auto",
     memory: MemoryLimit = None,
+    drafts: Drafts = True,
+    exact: Exact = False,
     json: Json = False,
 ) -> None:
     """Convert HTML to Markdown.
@@ -46,6 +48,8 @@ def convert(
         threads=threads,
         provider=provider,
         memory_limit=limit,
+        drafts=drafts,
+        exact=exact,
     ) as reader:
         for number, (source, target) in enumerate(zip(inputs, targets, strict=True), 1):
             try:

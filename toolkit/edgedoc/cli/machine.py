@@ -9,13 +9,23 @@ from edgedoc import console
 from edgedoc.cli.options import Json
 
 
-def doctor(json: Json = False) -> None:
+def doctor(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time every artifact in the store first: a second or two each.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Say what this machine has, and what will be slow.
 
-    Engines, CPU features, memory and its measured bandwidth.
+    Engines, CPU features, memory and its measured bandwidth, and which artifact is the fastest here.
     """
     from edgedoc.doctor import examine, text
 
+    if measure:
+        from edgedoc.fastest import measure_all
+
+        with console.progress() as report:
+            measure_all(report)
     found = examine()
     console.data(found) if json else print(text(found))
 

@@ -38,6 +38,15 @@ MemoryLimit = Annotated[
     str | None, typer.Option("--memory", help="Most memory for a model, e.g. 600M or 2G; default: what is free.")
 ]
 
+Drafts = Annotated[
+    bool,
+    typer.Option("--drafts/--no-drafts", help="Have rules write a draft that the model verifies in blocks: faster."),
+]
+Exact = Annotated[
+    bool,
+    typer.Option("--exact", help="The same text to the last bit with drafts and without, where rounding could tip it."),
+]
+
 
 def fallback_named(name: str) -> "Fallback":
     """The fallback meant. Raises UsageError."""

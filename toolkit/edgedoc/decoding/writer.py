@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.decoding.loop import NOT_A_NUMBER, Request
+from edgedoc.decoding.pace import Drafter
 from edgedoc.engines.base import Logits
 from edgedoc.errors import EngineError
 
@@ -32,12 +33,23 @@ class FullError(Exception):
 class Writer:
     """One answer behind a prompt. Its methods are generators of requests, driven by `loop.drive`.
 
-    `room` is the most tokens the answer may have; `stop` are the ids that end it.
+    `room` is the most tokens the answer may have; `stop` are the ids that end it; `prefix`: see `loop.Request`. What
+    `drafter` guesses is verified with the next question of a free line.
     """
 
-    def __init__(self, prompt: Sequence[int], *, stop: frozenset[int], room: int) -> None:
+    def __init__(
+        self,
+        prompt: Sequence[int],
+        *,
+        stop: frozenset[int],
+        room: int,
+        prefix: int = 0,
+        drafter: Drafter | None = None,
+    ) -> None:
         self.stop = stop
         self.room = room
+        self.drafted = self.accepted = 0
+        """Tokens of free lines that were guessed, and those of them that were right."""
         self.written: list[int] = []
         """Tokens of the answer, no stop token among them."""
         self.steps = 0
@@ -46,13 +58,15 @@ class Writer:
         """Decisions the model was asked for; every other token was certain."""
         self._pending = list(prompt)
         self._row: NDArray[np.float32] | None = None
+        self._prompt, self._prefix, self._drafter = len(prompt), prefix, drafter
+        self._fed = 0
 
     def put(self, tokens: Sequence[int]) -> None:
         """Dictate `tokens`. Raises FullError."""
         if len(self.written) + len(tokens) > self.room:
             raise FullError
         if tokens:
-            self.written.extend(tokens)
+            self._write(tokens)
             self._pending.extend(tokens)
             self._row = None
 
@@ -83,7 +97,7 @@ class Writer:
             if token in self.stop:
                 return followers[token][0]
             if ahead:
-                self.written.extend(ahead)
+                self._write(ahead)
                 self._row = rows[-1]
             else:
                 self.put((token,))
@@ -94,15 +108,30 @@ class Writer:
 
         False when `limit` tokens were not enough. Raises FullError.
         """
-        for _ in range(limit):
-            rows = yield from self._logits()
-            self.asked += 1
-            token = _best(rows[0])
-            if token in self.stop:
-                return True
-            self.put((token,))
-            if ends(token):
-                return True
+        last = len(self.written) + limit
+        while len(self.written) < last:
+            most = min(last, self.room) - len(self.written) - 1
+            guess = self._drafter.propose(most) if self._drafter is not None else []
+            rows = yield from self._logits(guess)
+            self.drafted += len(guess)
+            for right, row in enumerate(rows):
+                self.asked += 1
+                token = _best(row)
+                if token in self.stop:
+                    self._row = row
+                    return True
+                agreed = right < len(guess) and token == guess[right]
+                if agreed:
+                    # It is fed already, and so is what comes after it in the guess.
+                    self.accepted += 1
+                    self._write((token,))
+                    self._row = rows[right + 1]
+                else:
+                    self.put((token,))
+                if ends(token):
+                    return True
+                if not agreed:
+                    break
         return False
 
     def weigh(self, choices: Sequence[tuple[Options, int]]) -> Steps[list[float]]:
@@ -128,21 +157,31 @@ class Writer:
             for options, index in choices[len(found) : last]:
                 found.append(_probability(rows[first:], options, index))
                 first += len(options[index])
-            self.written.extend(taken)
+            self._write(taken)
             self._row = rows[-1]
         return found
+
+    def _write(self, tokens: Sequence[int]) -> None:
+        self.written.extend(tokens)
+        if self._drafter is not None:
+            for token in tokens:
+                self._drafter.add(token)
 
     def _logits(self, ahead: Sequence[int] = ()) -> Steps[Logits]:
         """Rows after what was put and after each token of `ahead`: shape (1 + len(ahead), vocabulary)."""
         known = self._row
-        if known is None:
-            rows = yield Request([*self._pending, *ahead], 1 + len(ahead))
-        elif ahead:
-            rows = np.concatenate([known[None], (yield Request(ahead, len(ahead)))])
-        else:
+        if known is not None and not ahead:
             return known[None]
+        tokens = [*self._pending, *ahead]
+        right = self._prompt + len(self.written) - len(self._pending)
+        wanted = len(ahead) + (known is None)
+        # What was guessed wrong is still in the cache.
+        rows = yield Request(tokens, wanted, right if self._fed > right else None, 0 if self._fed else self._prefix)
+        self._fed = right + len(tokens)
         self._pending.clear()
         self.steps += 1
+        if known is not None:
+            rows = np.concatenate([known[None], rows])
         self._row = rows[-1] if not ahead else None
         return rows
 

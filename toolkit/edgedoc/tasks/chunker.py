@@ -21,6 +21,7 @@ from edgedoc.tasks.budget import window_budget
 from edgedoc.tasks.marking import Heads, Marker, WindowResult
 from edgedoc.tasks.opening import OnEngine, open_engine
 from edgedoc.tasks.spans import span_end
+from edgedoc.tasks.speculation import PLAIN, Speculation, speculation
 from edgedoc.tokens import Tokenizer
 
 
@@ -65,6 +66,7 @@ class Chunker(OnEngine):
         method: Method | None = None,
         heads: Heads = Heads.CONSTRAINED,
         threshold: float | None = None,
+        speculation: Speculation = PLAIN,
     ) -> None:
         """`method` and `threshold` default to the recipe's.
 
@@ -75,7 +77,15 @@ class Chunker(OnEngine):
         self.recipe = recipe
         self.tokenizer = tokenizer
         self.engine = engine
-        self._marker = Marker(recipe, tokenizer, engine, method=method, heads=heads, threshold=threshold)
+        self._marker = Marker(
+            recipe,
+            tokenizer,
+            engine,
+            method=method,
+            heads=heads,
+            threshold=threshold,
+            speculation=speculation,
+        )
         self._budget = window_budget(recipe, self._marker.overhead, engine.context_length)
 
     @classmethod
@@ -90,9 +100,11 @@ class Chunker(OnEngine):
         threads: int | None = None,
         provider: str | None = None,
         memory_limit: int | None = None,
+        drafts: bool = True,
     ) -> "Chunker":
         """Load an artifact folder; `mode` picks one of several adapters in it, or says what it should be.
 
+        With `drafts` what the model writes freely is guessed from the window and verified.
         Raises what `Artifact.open`, the engine's `load` and the constructor raise.
         """
         artifact = Artifact.open(path)
@@ -100,7 +112,18 @@ class Chunker(OnEngine):
             artifact = artifact.adapted(mode)
         _require_chunker(artifact.recipe, mode)
         tokenizer, engine = open_engine(artifact, threads=threads, provider=provider, memory_limit=memory_limit)
-        return cls(artifact.recipe, tokenizer, engine, method=method, heads=heads, threshold=threshold)
+        # A simple model that writes no line of its own has nothing to draft, and no costs to be measured for.
+        free = heads is Heads.FREE or artifact.recipe.mode is not Mode.SIMPLE
+        drafting = speculation(artifact, engine, threads=threads, drafts=drafts and free, exact=False)
+        return cls(
+            artifact.recipe,
+            tokenizer,
+            engine,
+            method=method,
+            heads=heads,
+            threshold=threshold,
+            speculation=drafting,
+        )
 
     def chunk(
         self,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from edgedoc.decoding.driver import Driver
 from edgedoc.decoding.guard import LoopGuard
-from edgedoc.decoding.loop import FinishReason, drive, run
+from edgedoc.decoding.loop import FinishReason, decode
 from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.decoding.writer import Writer
 from edgedoc.documents.boundaries import Candidate, Strength
@@ -17,6 +18,7 @@ from edgedoc.errors import UsageError
 from edgedoc.recipes import Finest, Method, Mode, Recipe
 from edgedoc.tasks.answers import parse
 from edgedoc.tasks.dictation import Answer, Dictation
+from edgedoc.tasks.speculation import PLAIN, Speculation
 from edgedoc.tokens import Prompt, Tokenizer
 
 
@@ -41,7 +43,8 @@ class Flag(StrEnum):
 class WindowResult:
     """One window's cuts and their bill; positions are characters of the document, times seconds.
 
-    `heads` counts chunks the model named and `matched` those that were found; `asked` are the decisions left to the
+    `heads` counts chunks the model named and `matched` those that were found, `misplaced` those that are in the text but
+    before the one named before; `asked` are the decisions left to the
     model among `written_tokens`. The first cut is the window's start. Scoring fills `weighed`: every place it looked at
     and the probability of a boundary there, given one at the place before.
     """
@@ -52,10 +55,13 @@ class WindowResult:
     complete: bool
     prompt_tokens: int
     written_tokens: int
+    drafted: int
+    accepted: int
     asked: int
     steps: int
     heads: int
     matched: int
+    misplaced: int = 0
     flags: tuple[Flag, ...]
     weighed: tuple[tuple[int, float], ...] = ()
     prefill_seconds: float
@@ -74,10 +80,13 @@ class Marker:
         method: Method | None = None,
         heads: Heads = Heads.CONSTRAINED,
         threshold: float | None = None,
+        speculation: Speculation = PLAIN,
     ) -> None:
         """Raises UsageError when the recipe cannot be asked that way."""
         assert recipe.chunking is not None and recipe.mode is not None
-        self._recipe, self._tokenizer, self._engine = recipe, tokenizer, engine
+        self._recipe, self._tokenizer, self._driver = recipe, tokenizer, Driver(engine)
+        self._context_length = engine.context_length
+        self._speculation = speculation
         self._chunking, self._mode = recipe.chunking, recipe.mode
         self._method = method or (Method.GENERATE if heads is Heads.FREE else self._chunking.method)
         self._heads = heads
@@ -108,7 +117,7 @@ class Marker:
         """The model writes; heads can only be the document's own."""
         places, dictation = self._dictation(window, Strength.SENTENCE)
         writer = self._writer(window)
-        answer, prefill, rest = drive(self._engine, dictation.write(writer))
+        answer, prefill, rest = self._driver.drive(dictation.write(writer))
         flags = (*(() if answer.complete else (Flag.TRUNCATED,)), *((Flag.CUT,) if answer.cut else ()))
         cuts = [_cut(answer, number, places[index]) for number, index in enumerate(answer.starts or [0])]
         return window.billed(writer, cuts, complete=answer.complete, flags=flags, seconds=(prefill, rest))
@@ -117,7 +126,7 @@ class Marker:
         """Every place is listed as a head and weighed; sentences only where there is nothing coarser."""
         places, dictation = self._dictation(window, Strength.LINE)
         writer = self._writer(window)
-        found, prefill, rest = drive(self._engine, dictation.weigh(writer))
+        found, prefill, rest = self._driver.drive(dictation.weigh(writer))
         weighed = tuple(zip(places[1:], found, strict=False))
         cuts = [Cut(window.start), *(Cut(at) for at, probability in weighed if probability >= self._threshold)]
         # What had no room is seen from the last cut on, in the next window.
@@ -133,8 +142,14 @@ class Marker:
         return places, Dictation(self._mode, self._tokenizer, heads)
 
     def _writer(self, window: "_Window") -> Writer:
-        room = min(self._engine.context_length, self._recipe.context) - len(window.prompt)
-        return Writer(window.prompt, stop=self._prompt.stop_ids, room=room)
+        prompt = window.prompt
+        return Writer(
+            prompt,
+            stop=self._prompt.stop_ids,
+            room=min(self._context_length, self._recipe.context) - len(prompt),
+            prefix=self._prompt.prefix(prompt),
+            drafter=self._speculation.drafter(prompt),
+        )
 
     def _fine(self, inside: Sequence[Candidate], least: Strength) -> Sequence[Candidate]:
         """Places of at least this strength that the model was trained to cut at; all where there are none."""
@@ -144,14 +159,17 @@ class Marker:
     def _free(self, window: "_Window") -> WindowResult:
         """The model writes what it likes, and its heads are looked for."""
         decoding, prompt = self._recipe.decoding, window.prompt
-        generation = run(
-            self._engine,
+        steps = decode(
             prompt,
             stop=self._prompt.stop_ids,
             budget=decoding.budget(len(prompt) - self.overhead),
+            context_length=self._context_length,
             penalty=RepetitionPenalty(decoding.repetition_penalty) if decoding.repetition_penalty != 1.0 else None,
             guard=LoopGuard(prompt),
+            drafter=self._speculation.drafter(prompt),
+            prefix=self._prompt.prefix(prompt),
         )
+        generation, prefill, rest = self._driver.drive(steps)
         answered = parse(self._tokenizer.decode(generation.tokens))
         known = [window.start, *(place.position for place in window.inside)]
         places = find_heads([item.head for item in answered], window.flat, known)
@@ -160,6 +178,7 @@ class Marker:
             if place is not None:
                 cuts[place] = Cut(place, item.topic, item.summary)
         matched = sum(place is not None for place in places)
+        lost = [item.head for item, place in zip(answered, places, strict=True) if place is None]
         flags = []
         if generation.finish is FinishReason.LOOP:
             flags.append(Flag.LOOPED)
@@ -174,13 +193,16 @@ class Marker:
             complete=generation.finish is FinishReason.STOP,
             prompt_tokens=generation.prompt_tokens,
             written_tokens=len(generation.tokens),
+            drafted=generation.drafted,
+            accepted=generation.accepted,
             asked=len(generation.tokens) + (generation.finish is FinishReason.STOP),
             steps=generation.steps,
             heads=len(answered),
             matched=matched,
+            misplaced=sum(find_heads([head], window.flat, known) != [None] for head in lost),
             flags=tuple(flags),
-            prefill_seconds=generation.prefill_seconds,
-            decode_seconds=generation.decode_seconds,
+            prefill_seconds=prefill,
+            decode_seconds=rest,
         )
 
 
@@ -211,6 +233,8 @@ class _Window:
             complete=complete,
             prompt_tokens=len(self.prompt),
             written_tokens=len(writer.written),
+            drafted=writer.drafted,
+            accepted=writer.accepted,
             asked=writer.asked,
             steps=writer.steps,
             heads=len(cuts),

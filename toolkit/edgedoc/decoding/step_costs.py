@@ -1,0 +1,92 @@
+"""Measures what a step of k tokens costs on an engine, and how large steps must be to agree bit for bit.
+
+Knows engines as a whole: no file, no machine and no document.
+"""
+
+from collections.abc import Sequence
+from time import perf_counter
+
+import numpy as np
+
+from edgedoc.engines.base import Engine, Logits
+from edgedoc.errors import EngineError
+
+SIZES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48)
+"""Tokens of the steps measured. Kernels work in tiles of 4 or 8, so that sizes between cost what the next one does."""
+
+DEPTH = 192
+"""Tokens in the cache while measuring; attention over a longer one adds the same to every size."""
+
+ROUNDS = 3
+SECONDS = 0.5
+"""Fewest rounds over all sizes, and the time after which no further one is begun."""
+
+UNITS = (1, 2, 4, 8)
+SPAN = 48
+"""Tokens whose logits are compared; a multiple of every unit."""
+
+
+def measure(engine: Engine) -> dict[int, float]:
+    """Seconds of a step of k tokens with logits for all, by k: the fastest of several rounds. Empties the cache.
+
+    Fewer sizes where the context is short. Raises EngineError.
+    """
+    depth = min(DEPTH, engine.context_length // 2)
+    sizes = [size for size in SIZES if depth + size <= engine.context_length]
+    tokens = _tokens(engine, depth + SIZES[-1])
+    engine.rewind(0)
+    engine.extend(tokens[:depth], 0)
+    fastest = dict.fromkeys(sizes, float("inf"))
+    started, rounds = perf_counter(), 0
+    # The first round warms up: buffers are allocated at their sizes, code and weights come into memory.
+    while rounds <= ROUNDS or perf_counter() - started < SECONDS:
+        for size in sizes:
+            begin = perf_counter()
+            engine.extend(tokens[depth : depth + size], size)
+            seconds = perf_counter() - begin
+            engine.rewind(depth)
+            fastest[size] = min(fastest[size], seconds) if rounds else fastest[size]
+        rounds += 1
+    engine.rewind(0)
+    return fastest
+
+
+def exact_unit(engine: Engine) -> int | None:
+    """The least unit of tokens such that logits do not depend, to the last bit, on how many units a step has.
+
+    None where there is none, or the context is too short to tell. A kernel's order of summation depends on the shape of
+    its input and not on the numbers in it, so that a few thousand logits at two depths stand for all. Empties the
+    cache. Raises EngineError.
+    """
+    for unit in UNITS:
+        if all(_agree(engine, unit, depth) for depth in (37, DEPTH)):
+            return unit
+    return None
+
+
+def _agree(engine: Engine, unit: int, depth: int) -> bool:
+    if depth + SPAN > engine.context_length:
+        return False
+    tokens = _tokens(engine, depth + SPAN)
+    expected = _rows(engine, tokens, depth, [unit] * (SPAN // unit))
+    steps = [2 * unit, unit, 3 * unit]
+    steps += [SPAN - sum(steps)]
+    others = (steps, [SPAN], [SPAN // 2] * 2) if steps[-1] > 0 else ([SPAN], [SPAN // 2] * 2)
+    return all(np.array_equal(expected, _rows(engine, tokens, depth, sizes)) for sizes in others)
+
+
+def _rows(engine: Engine, tokens: Sequence[int], depth: int, sizes: Sequence[int]) -> Logits:
+    engine.rewind(0)
+    engine.extend(tokens[:depth], 0)
+    found, at = [], depth
+    for size in sizes:
+        found.append(engine.extend(tokens[at : at + size], size))
+        at += size
+    engine.rewind(0)
+    return np.concatenate(found)
+
+
+def _tokens(engine: Engine, count: int) -> list[int]:
+    if engine.vocab_size < 2:
+        raise EngineError("A vocabulary of one token leaves nothing to decode.")
+    return [int(token) for token in np.random.default_rng(0).integers(0, engine.vocab_size, count)]
