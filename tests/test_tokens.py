@@ -182,3 +182,14 @@ def test_prompt_refuses_a_tokenizer_of_another_model(tokenizer_file: Path, chang
     recipe = replace(load_recipe("reader-lm-0.5b"), **change)
     with pytest.raises(ArtifactError, match="belongs to another recipe"):
         Prompt(recipe, Tokenizer.from_file(tokenizer_file))
+
+
+@settings(max_examples=100, deadline=None)
+@given(document=st.text())
+@pytest.mark.parametrize("prompt", ["<|im_start|>a\n{document}<|im_end|>", "Cut this.\n\n### Input:\n{document}\n"])
+def test_what_all_prompts_begin_with_is_known_before_the_document(tiny: Tokenizer, prompt: str, document: str) -> None:
+    rendering = Prompt(replace(load_recipe("nano-reader"), prompt=prompt, stop=("<|im_end|>",)), tiny)
+    ids, empty = rendering.render(document), rendering.render("")
+    shared = rendering.prefix(ids)
+    assert ids[:shared] == empty[:shared]
+    assert rendering.prefix(empty) >= 2

@@ -4,11 +4,13 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgedoc.decoding.drafts import Trail
 from edgedoc.decoding.driver import drive
 from edgedoc.decoding.loop import Request
+from edgedoc.decoding.pace import Costs, Drafter, Pace
 from edgedoc.decoding.writer import WEIGHED_ROWS, FullError, Steps, Writer
 from edgedoc.engines.base import Logits
 from edgedoc.engines.scripted import ScriptedEngine
@@ -110,6 +112,32 @@ def test_a_line_ends_at_its_sign_at_a_stop_or_at_the_limit() -> None:
         writer = Writer([7], stop=STOP, room=100)
         assert drive(engine, answer(writer, limit, 9))[0] is expected
         assert writer.written == written
+
+
+@settings(deadline=None, max_examples=60)
+@given(draft=st.lists(st.integers(0, 11), max_size=40), faithful=st.integers(0, 40), limit=st.integers(1, 30))
+def test_drafts_change_no_line(draft: list[int], faithful: int, limit: int) -> None:
+    """Lines and choices in turn, guessed rightly, partly and wrongly: written, asked and left pending as without."""
+
+    def write(writer: Writer) -> Steps[list[object]]:
+        first = yield from writer.line(limit, lambda token: token == 9)
+        chosen = yield from writer.choose([[1, 2, 9], [3, 4, 9]])
+        second = yield from writer.line(limit, lambda token: token in (8, 9))
+        return [first, chosen, second]
+
+    def written(drafter: Drafter | None) -> tuple[list[object], Writer, HashEngine]:
+        engine, writer = HashEngine(), Writer([1, 2, 3], stop=STOP, room=200, prefix=1, drafter=drafter)
+        return drive(engine, write(writer))[0], writer, engine
+
+    expected, plain, _ = written(None)
+    guesses = [*plain.written[:faithful], *draft]
+    pace = Pace(Costs({1: 1.0, 16: 1.01}))
+    found, drafted, engine = written(Drafter((Trail(guesses, agreed=32), Trail(draft)), pace))
+    assert (found, drafted.written) == (expected, plain.written)
+    assert drafted.asked == plain.asked
+    assert drafted.accepted <= drafted.drafted
+    assert drafted.steps <= plain.steps
+    assert engine.fed[: 3 + len(drafted.written)][3:] == drafted.written[: len(engine.fed) - 3]
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -25,6 +25,9 @@ UNITS = (1, 2, 4, 8)
 SPAN = 48
 """Tokens whose logits are compared; a multiple of every unit."""
 
+PROBED = (37, 600)
+"""Tokens in the cache while comparing: from 512 on llama.cpp shares one query's keys out among its threads."""
+
 
 def measure(engine: Engine) -> dict[int, float]:
     """Seconds of a step of k tokens with logits for all, by k: the fastest of several rounds. Empties the cache.
@@ -54,35 +57,40 @@ def measure(engine: Engine) -> dict[int, float]:
 def exact_unit(engine: Engine) -> int | None:
     """The least unit of tokens such that logits do not depend, to the last bit, on how many units a step has.
 
-    None where there is none, or the context is too short to tell. A kernel's order of summation depends on the shape of
-    its input and not on the numbers in it, so that a few thousand logits at two depths stand for all. Empties the
-    cache. Raises EngineError.
+    None where there is none, or the context is too short to tell. Kernels change with the rows of a step: one query or
+    several, an odd row at the end, eight rows of logits. The order in which one kernel sums depends on the shape of its
+    input and not on the numbers in it, so that these logits stand for all. Empties the cache. Raises EngineError.
     """
-    for unit in UNITS:
-        if all(_agree(engine, unit, depth) for depth in (37, DEPTH)):
-            return unit
-    return None
-
-
-def _agree(engine: Engine, unit: int, depth: int) -> bool:
-    if depth + SPAN > engine.context_length:
-        return False
-    tokens = _tokens(engine, depth + SPAN)
-    expected = _rows(engine, tokens, depth, [unit] * (SPAN // unit))
-    steps = [2 * unit, unit, 3 * unit]
-    steps += [SPAN - sum(steps)]
-    others = (steps, [SPAN], [SPAN // 2] * 2) if steps[-1] > 0 else ([SPAN], [SPAN // 2] * 2)
-    return all(np.array_equal(expected, _rows(engine, tokens, depth, sizes)) for sizes in others)
-
-
-def _rows(engine: Engine, tokens: Sequence[int], depth: int, sizes: Sequence[int]) -> Logits:
+    if engine.context_length < 2 * SPAN:
+        return None
+    fitting, fed = set(UNITS), 0
+    tokens = _tokens(engine, PROBED[-1] + SPAN)
     engine.rewind(0)
-    engine.extend(tokens[:depth], 0)
-    found, at = [], depth
+    for wanted in PROBED:
+        depth = min(wanted, engine.context_length - SPAN)
+        if depth > fed:
+            engine.extend(tokens[fed:depth], 0)
+        fed = depth
+        span = tokens[depth : depth + SPAN]
+        whole = _rows(engine, span, [SPAN])
+        fitting = {unit for unit in fitting if _agree(engine, span, unit, whole)}
+    engine.rewind(0)
+    return min(fitting, default=None)
+
+
+def _agree(engine: Engine, span: Sequence[int], unit: int, whole: Logits) -> bool:
+    """Whether steps of one unit, and of several in turn, give what one step over all gives."""
+    turns = [unit, 2 * unit, unit, SPAN - 4 * unit]
+    return all(np.array_equal(whole, _rows(engine, span, sizes)) for sizes in ([unit] * (SPAN // unit), turns))
+
+
+def _rows(engine: Engine, span: Sequence[int], sizes: Sequence[int]) -> Logits:
+    depth, at = engine.position, 0
+    found = []
     for size in sizes:
-        found.append(engine.extend(tokens[at : at + size], size))
+        found.append(engine.extend(span[at : at + size], size))
         at += size
-    engine.rewind(0)
+    engine.rewind(depth)
     return np.concatenate(found)
 
 
