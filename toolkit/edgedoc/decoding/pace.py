@@ -27,11 +27,8 @@ class Costs:
     def __init__(self, seconds: Mapping[int, float]) -> None:
         """`seconds` must hold k = 1. A step of another k is taken to cost what the next larger one does."""
         self.sizes = tuple(sorted(seconds))
-        # A longer step never costs less: what looks like it is noise, and would make drafts look free.
-        slowest, self._seconds = 0.0, []
-        for size in self.sizes:
-            slowest = max(slowest, seconds[size])
-            self._seconds.append(slowest)
+        # A longer step never costs less; what disturbs a measurement only ever adds to it.
+        self._seconds = [min(seconds[longer] for longer in self.sizes[at:]) for at in range(len(self.sizes))]
 
     def __call__(self, size: int) -> float:
         """Seconds of a step of `size` tokens, at most the largest measured."""
