@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from edgedoc.decoding.loop import FinishReason
+from edgedoc.decoding.pace import Costs, Pace
 from edgedoc.documents import rules
 from edgedoc.documents.clean import clean
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.errors import DocumentError, EngineError, UsageError
 from edgedoc.recipes import Recipe, load_recipe
 from edgedoc.tasks.checking import Flag
-from edgedoc.tasks.reader import Fallback, Reader
+from edgedoc.tasks.reader import Conversion, Fallback, Reader
+from edgedoc.tasks.speculation import PLAIN, Speculation
 from edgedoc.tokens import Prompt, Tokenizer
 
 Say = Callable[[str], str]
@@ -38,18 +40,20 @@ class Script:
         self._tail = tokenizer.encode_template(after)
         self._start = tokenizer.added["<|im_start|>"]
         self._stop = tokenizer.added["<|im_end|>"]
-        self._reply: list[int] = []
+        self._replies: dict[tuple[int, ...], list[int]] = {}
 
     def __call__(self, fed: Sequence[int]) -> int:
-        last = len(fed) - 1 - list(reversed(fed)).index(self._start)
+        # A draft may repeat the template, so the model's turn is counted from the front.
+        turns = [at for at, token in enumerate(fed) if token == self._start]
+        last = turns[[*self._head, *self._tail].count(self._start) - 1]
         end = last + len(self._tail) - self._tail.index(self._start)
         prompt = tuple(fed[:end])
         if end == len(fed):
             self.prompts.append(prompt)
             self.documents.append(self._tokenizer.decode(prompt[len(self._head) : end - len(self._tail)]))
-            self._reply = self._tokenizer.encode_text(self._say(self.documents[-1]))
-        said = len(fed) - end
-        return self._reply[said] if said < len(self._reply) else self._stop
+            self._replies[prompt] = self._tokenizer.encode_text(self._say(self.documents[-1]))
+        said, reply = len(fed) - end, self._replies[prompt]
+        return reply[said] if said < len(reply) else self._stop
 
 
 @pytest.fixture
@@ -65,12 +69,21 @@ def build(tokenizer: Tokenizer) -> Build:
     """A reader of nano-reader's recipe whose model says `say` of each window."""
 
     def make(
-        say: Say, *, fallback: Fallback = Fallback.RULES, context_length: int = 2048, recipe: Recipe | None = None
+        say: Say,
+        *,
+        fallback: Fallback = Fallback.RULES,
+        context_length: int = 2048,
+        recipe: Recipe | None = None,
+        in_flight: int = 1,
+        speculation: Speculation = PLAIN,
     ) -> tuple[Reader, Script]:
         recipe = recipe or load_recipe("nano-reader")
         script = Script(recipe, tokenizer, say)
-        engine = ScriptedEngine(script, vocab_size=tokenizer.vocab_size, context_length=context_length)
-        return Reader(recipe, tokenizer, engine, fallback=fallback), script
+        engine = ScriptedEngine(
+            script, vocab_size=tokenizer.vocab_size, context_length=context_length, sequences=in_flight
+        )
+        reader = Reader(recipe, tokenizer, engine, fallback=fallback, speculation=speculation, in_flight=in_flight)
+        return reader, script
 
     return make
 
@@ -242,6 +255,32 @@ def test_answers_are_the_models_own(build: Build, tokenizer: Tokenizer) -> None:
     assert tuple(prompt) == script.prompts[0]
     assert prompt == Prompt(reader.recipe, tokenizer).render(clean(PAGE).html)
     assert tokenizer.decode(answer.tokens) == _drop(clean(PAGE).html)
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_pages_in_flight_together_give_what_they_give_alone(build: Build, in_flight: int) -> None:
+    """Pages of many windows, of one, of none, and one that is no page; drafted."""
+    pages: list[bytes | str] = [LONG_PAGE * 3, "<p> </p>", b"%PDF-1.7\n\x00", PAGE, LONG_PAGE, b"\x89PNG\x00"]
+    recipe = replace(load_recipe("nano-reader"), window=200)
+    drafted = Speculation(pace=Pace(Costs({1: 1.0, 16: 1.1})))
+    alone, _ = build(rules.convert, recipe=recipe)
+    together, _ = build(rules.convert, recipe=recipe, in_flight=in_flight, speculation=drafted)
+    found = list(together.convert_many(pages))
+    assert [isinstance(item, DocumentError) for item in found] == [False, False, True, False, False, True]
+    for page, item in zip(pages, found, strict=True):
+        if isinstance(item, Conversion):
+            expected = alone.convert(page)
+            assert (item.markdown, item.notes, item.charset) == (expected.markdown, expected.notes, expected.charset)
+            assert len(item.windows) == len(expected.windows)
+            assert sum(w.steps for w in item.windows) < max(1, sum(w.steps for w in expected.windows))
+            assert item.seconds >= sum(window.prefill_seconds + window.decode_seconds for window in item.windows)
+    assert len(found[0].windows) > 3  # type: ignore[union-attr]
+
+
+def test_pages_are_taken_as_they_are_needed(build: Build) -> None:
+    pages = iter([PAGE] * 50)
+    next(iter(build(rules.convert, in_flight=2)[0].convert_many(pages)))
+    assert len(list(pages)) > 40
 
 
 def test_the_bill_is_plain_json(build: Build) -> None:

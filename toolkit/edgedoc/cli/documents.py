@@ -8,7 +8,19 @@ import typer
 
 from edgedoc import console
 from edgedoc.cli.finding import artifact, destinations, progress_of
-from edgedoc.cli.options import Drafts, Exact, FallbackName, Json, MemoryLimit, Model, Provider, Threads, fallback_named
+from edgedoc.cli.options import (
+    CleaningName,
+    Drafts,
+    Exact,
+    FallbackName,
+    Json,
+    MemoryLimit,
+    Model,
+    Provider,
+    Threads,
+    cleaning_named,
+    fallback_named,
+)
 from edgedoc.errors import DocumentError, UsageError
 
 
@@ -22,6 +34,7 @@ def convert(
     threads: Threads = None,
     provider: Provider = "auto",
     memory: MemoryLimit = None,
+    cleaning: CleaningName = "attributes",
     drafts: Drafts = True,
     exact: Exact = False,
     json: Json = False,
@@ -34,7 +47,7 @@ def convert(
     from edgedoc.store import DEFAULT_MODEL
     from edgedoc.tasks.reader import Reader
 
-    stand_in = fallback_named(fallback)
+    stand_in, level = fallback_named(fallback), cleaning_named(cleaning)
     if out is None and len(inputs) > 1 and not json:
         raise UsageError(
             "Several inputs on stdout would run together. Name a folder with --out, or ask for --json (one line each)."
@@ -48,6 +61,7 @@ def convert(
         threads=threads,
         provider=provider,
         memory_limit=limit,
+        cleaning=level,
         drafts=drafts,
         exact=exact,
     ) as reader:

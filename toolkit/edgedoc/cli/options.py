@@ -7,6 +7,7 @@ import typer
 from edgedoc.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgedoc.documents.cleaning import Cleaning
     from edgedoc.recipes import Mode
     from edgedoc.tasks.reader import Fallback
 
@@ -46,6 +47,23 @@ Exact = Annotated[
     bool,
     typer.Option("--exact", help="The same text to the last bit with drafts and without, where rounding could tip it."),
 ]
+
+CleaningName = Annotated[
+    str,
+    typer.Option(
+        "--cleaning",
+        help="What is cut before the model reads: markup, attributes, or furniture too (half the tokens of many pages).",
+    ),
+]
+
+
+def cleaning_named(name: str) -> "Cleaning":
+    """The level of cleaning meant. Raises UsageError."""
+    from edgedoc.documents.cleaning import Cleaning
+
+    if name not in list(Cleaning):
+        raise UsageError(f"--cleaning is {', '.join(Cleaning)}, not {name!r}.")
+    return Cleaning(name)
 
 
 def fallback_named(name: str) -> "Fallback":

@@ -69,8 +69,13 @@ class CanonicalWriter:
 
     # -- blocks ------------------------------------------------------------------------------------------------------
 
-    def open_block(self, name: str, tag: str | None, *, start: int = 1, language: str | None = None) -> None:
-        """Open source element `name`, written as `tag` where that is allowed here, otherwise as a mere separation."""
+    def open_block(
+        self, name: str, tag: str | None, *, start: int = 1, language: str | None = None, attributes: str = ""
+    ) -> None:
+        """Open source element `name`, written as `tag` where that is allowed here, otherwise as a mere separation.
+
+        `attributes` is written as it is, and only where `tag` is: " title=..." or nothing. Not for <pre> and tables.
+        """
         if tag in IMPLIED_END:
             self._end_implied(*IMPLIED_END[tag])
         if self._containers[-1].tag in HEADINGS and tag in HEADINGS:
@@ -89,7 +94,8 @@ class CanonicalWriter:
             known = language or next((b.language for b in reversed(self._blocks[-_SCAN:]) if b.language), None)
             self._out.append(f'\n<pre><code class="language-{escape(known)}">' if known else _PLAIN_CODE)
         elif tag is not None:
-            self._tag(f'<{tag} start="{start}">' if tag == "ol" and start != 1 else f"<{tag}>", tag)
+            number = f' start="{start}"' if tag == "ol" and start != 1 else ""
+            self._tag(f"<{tag}{number}{attributes}>", tag)
         self._push(block)
 
     def close_block(self, name: str) -> None:
@@ -134,11 +140,11 @@ class CanonicalWriter:
         self._inline.put(escape(" ".join(words), quote=False), 1)
         self._inline.space = text[-1].isspace()
 
-    def image(self, source: str, alt: str) -> None:
-        """An image; `alt` may be empty."""
+    def image(self, source: str, alt: str, attributes: str = "") -> None:
+        """An image; `alt` may be empty, `attributes` as in `open_block`."""
         if not self._in_code:
             self._prepare()
-            self._inline.put(f'<img src="{escape(source)}" alt="{escape(alt)}">', 1)
+            self._inline.put(f'<img src="{escape(source)}" alt="{escape(alt)}"{attributes}>', 1)
 
     def checkbox(self, checked: bool) -> None:
         """A task-list mark; nothing outside a list item."""

@@ -47,8 +47,11 @@ class Decoded:
     note: str = ""
 
 
-def decode(data: bytes, *, limit: int = MAX_BYTES) -> Decoded:
-    """Decode a page. Raises DocumentError when it is empty, over `limit` bytes or not text."""
+def decode(data: bytes, *, declared: str | None = None, limit: int = MAX_BYTES) -> Decoded:
+    """Decode a page; `declared` is the charset its transport gave it, which goes before the page's own word for it.
+
+    Raises DocumentError when it is empty, over `limit` bytes or not text.
+    """
     if not data.strip():
         raise DocumentError("The document is empty.")
     refuse(data, "HTML", limit)
@@ -59,7 +62,7 @@ def decode(data: bytes, *, limit: int = MAX_BYTES) -> Decoded:
         return Decoded(data.decode(wide, "replace"), wide, "UTF-16 without a byte order mark")
     if is_binary(data):
         raise DocumentError("The document is binary data, not text. Convert it to HTML first.")
-    return _decode_text(data)
+    return _decode_text(data, declared.strip().lower() if declared else _declared(data))
 
 
 def refuse(data: bytes, wanted: str, limit: int = MAX_BYTES) -> None:
@@ -80,8 +83,7 @@ def is_binary(data: bytes) -> bool:
     return len(_NOT_TEXT.findall(head)) * 50 > len(head)
 
 
-def _decode_text(data: bytes) -> Decoded:
-    declared = _declared(data)
+def _decode_text(data: bytes, declared: str | None) -> Decoded:
     stateful = "iso-2022-jp" if declared is None and _JAPANESE.search(data[:_SAMPLE]) else declared
     if stateful in _ESCAPES and _ESCAPES[stateful] in data:
         return Decoded(data.decode(stateful, "replace"), stateful)

@@ -1,17 +1,20 @@
 """What of a page a model should read: cuts scripts, styles, hidden parts, controls, base64 and useless attributes.
 
-Decides what stays and under which name; `visibility` knows what is not seen, `canonical` writes, `markup` reads. Knows
-no model. Text that is lost because an element is never closed, or that is hidden on a page that shows less, is told in
-`notes`.
+Decides what stays and under which name; `cleaning` names the levels, `visibility` knows what is not seen, `furniture`
+what is not the text, `canonical` writes, `markup` reads. Knows no model. Text that is lost because an element is never
+closed, that is hidden on a page that shows less, or that is furniture, is told in `notes`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 
+from edgedoc.documents.attributes import written
 from edgedoc.documents.canonical import MAX_DEPTH, CanonicalWriter
+from edgedoc.documents.cleaning import DEFAULT, Cleaning
 from edgedoc.documents.content_model import BLOCKS
+from edgedoc.documents.furniture import REGIONS, furniture
 from edgedoc.documents.markup import PREFORMATTED, RAW_TEXT, End, Lost, Start, Text, events
 from edgedoc.documents.visibility import CUT, CutElement, hidden, numbers_lines
 
@@ -25,11 +28,14 @@ _SEPARATING = frozenset({
 })  # fmt: skip
 _BLOCKS = BLOCKS | _SEPARATING | PREFORMATTED
 _CUT = CUT - PREFORMATTED
+_LABELS = frozenset({"select", "button"})
 _INLINE = {
     "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "s": "del", "strike": "del", "del": "del",
     "code": "code", "tt": "code", "kbd": "code", "samp": "code",
 }  # fmt: skip
-_ROLES = {"navigation": "nav", "banner": "header", "contentinfo": "footer", "complementary": "aside"}
+# The canonical form writes these itself; these elements are known by their bare tag to what cuts windows.
+_OWN_ATTRIBUTES = frozenset({"href", "src", "alt", "start", "type", "checked"})
+_BARE = frozenset({"table", "tr", "td", "th", "pre"})
 _PERMALINK_TEXTS = frozenset({"", "¶", "#", "§", "🔗", "\uf0c1"})
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\ud800-\udfff]")
@@ -38,6 +44,7 @@ _NO_LANGUAGE = frozenset({"none", "default", "text", "plaintext", "notranslate",
 _NAMED = 3  # elements a note names
 _MOSTLY = 10
 _LEAST_HIDDEN = 100  # characters
+_LEAST_LEFT = 250  # characters: trafilatura's MIN_EXTRACTED_SIZE, below which it takes its extraction for failed
 
 
 @dataclass(frozen=True)
@@ -48,23 +55,31 @@ class Cleaned:
     notes: tuple[str, ...] = ()
 
 
-def clean(html: str) -> Cleaned:
+def clean(html: str, level: Cleaning = DEFAULT) -> Cleaned:
     """Return the canonical form of `html`. Takes any string, never raises, linear in its length.
 
     A page that shows next to nothing until its scripts have run (streamed React: `<div hidden id="S:1">`; an overlay
-    over everything) is read with its hidden parts, and `notes` says so.
+    over everything) is read with its hidden parts, and `notes` says so. How much furniture was cut is told there too;
+    where next to nothing would be left, or an element of it is never closed, none is.
     """
-    cleaner = _Cleaner(html, read_hidden=False)
-    return (_Cleaner(html, read_hidden=True) if cleaner.shows_next_to_nothing else cleaner).finish()
+    cleaner = _Cleaner(html, level)
+    if cleaner.shows_next_to_nothing:
+        cleaner = _Cleaner(html, level, read_hidden=True)
+    return cleaner.finish() if cleaner.leaves_enough else clean(html, Cleaning.ATTRIBUTES)
 
 
 class _Cleaner:
-    def __init__(self, html: str, *, read_hidden: bool) -> None:
+    def __init__(self, html: str, level: Cleaning, *, read_hidden: bool = False) -> None:
         self._read_hidden = read_hidden
+        self._keeps_all = level is Cleaning.MARKUP
+        self._cuts_furniture = level is Cleaning.FURNITURE
         self._writer = CanonicalWriter()
         self._cut: CutElement | None = None
-        self._shown = self._hidden = self._lost = 0
+        self._furniture_cut = ""
+        self._shown = self._hidden = self._lost = self._furniture = 0
+        self._swallowed = False
         self._unclosed: dict[str, None] = {}
+        self._furniture_names: dict[str, None] = {}
         for event in events(html):
             match event:
                 case Text(text):
@@ -82,7 +97,12 @@ class _Cleaner:
     @property
     def shows_next_to_nothing(self) -> bool:
         """Whether the page is hidden but for a few words."""
-        return self._hidden >= max(_LEAST_HIDDEN, _MOSTLY * self._shown)
+        return self._hidden >= max(_LEAST_HIDDEN, _MOSTLY * (self._shown + self._furniture))
+
+    @property
+    def leaves_enough(self) -> bool:
+        """Whether what is left without the furniture can be the text of the page, and nothing else went with it."""
+        return not self._furniture or (self._shown >= _LEAST_LEFT and not self._swallowed)
 
     def text(self, text: str) -> None:
         if self._cut:
@@ -101,11 +121,21 @@ class _Cleaner:
         elif name in _CUT or self._unseen(name, attributes):
             # <h3><button> is how accordions are written (w3.org/WAI/ARIA/apg/patterns/accordion): it is the heading.
             accordion = name == "button" and self._writer.in_heading and not self._unseen(name, attributes)
-            if name not in RAW_TEXT and not (self_closing and name in CUT) and not accordion:
+            label = name in _LABELS and self._keeps_all
+            if name not in RAW_TEXT and not (self_closing and name in CUT) and not accordion and not label:
                 self._cut = CutElement(name)
+        elif self._cuts_furniture and (sign := furniture(name, attributes, self._inside_content)):
+            # It separates what stands around it all the same, and shows that the table it lies in is page layout.
+            self._block(name, attributes)
+            self._writer.close_block(name)
+            self._cut, self._furniture_cut = CutElement(name), sign
         elif name in _INLINE:
             self._inline(name, attributes)
-        elif name in _BLOCKS or ("-" in name and not self._writer.in_text_block):
+        elif (
+            name in _BLOCKS
+            or ("-" in name and not self._writer.in_text_block)
+            or (name == "option" and self._keeps_all)
+        ):
             self._block(name, attributes)
 
     def end(self, name: str) -> None:
@@ -118,7 +148,7 @@ class _Cleaner:
             self._end_cut()
             if own:
                 return
-        if name == "a":
+        if name == "a" and not self._keeps_all:
             self._writer.drop_inline("a", _PERMALINK_TEXTS)
         elif name in _INLINE:
             self._writer.close_inline(_INLINE[name])
@@ -128,6 +158,7 @@ class _Cleaner:
     def never_closed(self, element: str, characters: int) -> None:
         """Characters were not read for want of an end tag."""
         if characters:
+            self._swallowed = self._swallowed or bool(self._furniture_cut)
             self._lost += characters
             if len(self._unclosed) <= _NAMED:
                 self._unclosed[element] = None
@@ -136,9 +167,10 @@ class _Cleaner:
         html = self._writer.finish()
         notes: list[str] = []
         if self._lost:
-            names = [f"<{name}>" for name in self._unclosed]
-            listed = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+            listed = _listed(f"<{name}>" for name in self._unclosed)
             notes.append(f"{listed} is never closed: {self._lost} characters after it were not read")
+        if self._furniture:
+            notes.append(f"{self._furniture} characters of furniture were not read: {_listed(self._furniture_names)}")
         if self._read_hidden:
             notes.append("the page shows next to nothing without its scripts: what is marked as hidden was read too")
         elif self._hidden > self._shown:
@@ -147,11 +179,22 @@ class _Cleaner:
             notes.append(f"blocks nest deeper than {MAX_DEPTH}: the inner ones were dissolved, their text was kept")
         return Cleaned(html, tuple(notes))
 
+    @property
+    def _inside_content(self) -> bool:
+        return self._writer.inside("main") or self._writer.inside("article") or self._writer.inside("section")
+
     def _unseen(self, name: str, attributes: Mapping[str, str]) -> bool:
-        return (not self._read_hidden and hidden(name, attributes)) or numbers_lines(name, attributes)
+        return not self._keeps_all and (
+            (not self._read_hidden and hidden(name, attributes)) or numbers_lines(name, attributes)
+        )
 
     def _end_cut(self) -> None:
-        if self._cut and self._cut.name not in CUT:
+        if self._cut and self._furniture_cut:
+            self._furniture += self._cut.characters
+            if self._cut.characters and len(self._furniture_names) <= _NAMED:
+                self._furniture_names[self._furniture_cut] = None
+            self._furniture_cut = ""
+        elif self._cut and self._cut.name not in CUT:
             self._hidden += self._cut.characters
         self._cut = None
 
@@ -169,7 +212,7 @@ class _Cleaner:
             if source.startswith("data:"):
                 source = "#" if alt else ""
             if source:
-                self._writer.image(_INVISIBLE.sub("", source), _INVISIBLE.sub("", alt))
+                self._writer.image(_INVISIBLE.sub("", source), _INVISIBLE.sub("", alt), self._kept(attributes))
 
     def _inline(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "a":
@@ -177,18 +220,17 @@ class _Cleaner:
             self._writer.close_inline("a")
             if not target or target.lower().startswith("javascript:"):
                 return
-            self._writer.open_inline("a", f' href="{escape(target)}"')
+            self._writer.open_inline("a", f' href="{escape(target)}"{self._kept(attributes)}')
         else:
             if name == "code":
                 self._writer.code_language(_language(attributes))
-            self._writer.open_inline(_INLINE[name])
+            self._writer.open_inline(_INLINE[name], self._kept(attributes))
 
     def _block(self, name: str, attributes: Mapping[str, str]) -> None:
-        tag: str | None = name if name in BLOCKS else _ROLES.get(attributes.get("role", "").lower())
+        tag: str | None = name if name in BLOCKS else REGIONS.get(attributes.get("role", "").lower())
         if name in PREFORMATTED:
             tag = "pre"
-        inside_content = self._writer.inside("main") or self._writer.inside("article") or self._writer.inside("section")
-        if tag == "header" and inside_content:
+        if tag == "header" and self._inside_content:
             tag = None
         start = attributes.get("start", "")[:9]
         self._writer.open_block(
@@ -196,7 +238,16 @@ class _Cleaner:
             tag,
             start=int(start) if name == "ol" and start.isascii() and start.isdigit() else 1,
             language=_language(attributes),
+            attributes="" if tag in _BARE else self._kept(attributes),
         )
+
+    def _kept(self, attributes: Mapping[str, str]) -> str:
+        return written(attributes, _OWN_ATTRIBUTES) if self._keeps_all else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    few = list(names)
+    return ", ".join(few[:_NAMED]) + (" and others" if len(few) > _NAMED else "")
 
 
 def _language(attributes: Mapping[str, str]) -> str | None:

@@ -12,7 +12,12 @@ _WORD = re.compile(
 
 def words(text: str) -> Counter[str]:
     """The words of `text`, case folded, with their counts."""
-    return Counter(_WORD.findall(unicodedata.normalize("NFC", text).casefold()))
+    return Counter(word_list(text))
+
+
+def word_list(text: str) -> list[str]:
+    """The words of `text`, case folded, in order."""
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
 def share_found(wanted: Counter[str], held: Counter[str]) -> float:

@@ -29,9 +29,14 @@ class OnEngine:
 
 
 def open_engine(
-    artifact: Artifact, *, threads: int | None, provider: str | None, memory_limit: int | None
+    artifact: Artifact,
+    *,
+    threads: int | None,
+    provider: str | None,
+    memory_limit: int | None,
+    sequences: int = 1,
 ) -> tuple[Tokenizer, Engine]:
-    """Tokenizer and engine of an artifact; short of memory (`memory_limit`, bytes) the context gets shorter.
+    """Tokenizer and engine of an artifact; short of memory (`memory_limit`, bytes) sequences get fewer, then shorter.
 
     Raises what `Tokenizer.from_file`, `Prompt` and the engine's `load` raise.
     """
@@ -44,5 +49,6 @@ def open_engine(
         threads=threads,
         provider=provider,
         memory_limit=memory_limit,
+        sequences=sequences,
     )
     return tokenizer, engine

@@ -6,95 +6,35 @@ unless the caller refuses.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from edgedoc.artifact import Artifact
+from edgedoc.decoding.batched import drive_many
 from edgedoc.decoding.driver import Driver
 from edgedoc.decoding.guard import LoopGuard
-from edgedoc.decoding.loop import FinishReason, Generation, decode
+from edgedoc.decoding.loop import Generation, Request, decode
 from edgedoc.decoding.penalty import RepetitionPenalty
 from edgedoc.documents import rules
 from edgedoc.documents.charset import decode as decode_bytes
 from edgedoc.documents.clean import clean
 from edgedoc.documents.cleaning import DEFAULT, Cleaning
 from edgedoc.documents.windows import Window, join_markdown, windows
-from edgedoc.engines.base import Engine
-from edgedoc.errors import UsageError
+from edgedoc.engines import ENGINES
+from edgedoc.engines.base import BatchEngine, Engine, Logits
+from edgedoc.errors import DocumentError, UsageError
 from edgedoc.recipes import Recipe, Task
 from edgedoc.tasks.budget import window_budget
-from edgedoc.tasks.checking import NOTABLE, Flag, judge
+from edgedoc.tasks.checking import judge
+from edgedoc.tasks.conversion import Conversion as Conversion
+from edgedoc.tasks.conversion import Fallback as Fallback
+from edgedoc.tasks.conversion import WindowResult as WindowResult
 from edgedoc.tasks.opening import OnEngine, open_engine
 from edgedoc.tasks.speculation import PLAIN, Speculation, speculation
 from edgedoc.tokens import Prompt, Tokenizer
-
-
-class Fallback(StrEnum):
-    """What stands in for a flagged window: the deterministic converter's Markdown, or nothing else."""
-
-    RULES = "rules"
-    NONE = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowResult:
-    """One window's answer and its bill. `kept` and `found` are shares of words, 0 to 1; times are seconds."""
-
-    markdown: str
-    document_tokens: int
-    prompt_tokens: int
-    output_tokens: int
-    drafted: int
-    accepted: int
-    steps: int
-    finish: FinishReason
-    kept: float
-    found: float
-    flags: tuple[Flag, ...]
-    fallback: bool
-    prefill_seconds: float
-    decode_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conversion:
-    """A document's Markdown, what was flagged on the way, and the bill."""
-
-    markdown: str
-    charset: str
-    notes: tuple[str, ...]
-    windows: tuple[WindowResult, ...]
-    seconds: float
-
-    @property
-    def flagged(self) -> int:
-        """Windows whose answer was not what it should be."""
-        return sum(bool(window.flags) for window in self.windows)
-
-    @property
-    def fallbacks(self) -> int:
-        """Windows in which the deterministic converter stands in."""
-        return sum(window.fallback for window in self.windows)
-
-    def remarks(self) -> list[str]:
-        """What a user should be told: notes of the cleaning, and windows whose answer is not as it should be."""
-        lines = list(self.notes)
-        for number, window in enumerate(self.windows, 1):
-            place = f"window {number} of {len(self.windows)}"
-            if window.flags:
-                outcome = "rules stand in" if window.fallback else "kept as it is"
-                lines.append(f"{place} {', '.join(window.flags)}; {outcome}")
-            elif min(window.kept, window.found) < NOTABLE:
-                lines.append(
-                    f"{place} has {window.kept:.0%} of the expected words; {window.found:.0%} of its own are the page's"
-                )
-        return lines
-
-    def as_dict(self) -> dict[str, object]:
-        """Plain data: every field, flagged windows and fallbacks counted."""
-        return {**asdict(self), "flagged": self.flagged, "fallbacks": self.fallbacks}
 
 
 class Reader(OnEngine):
@@ -109,8 +49,11 @@ class Reader(OnEngine):
         fallback: Fallback = Fallback.RULES,
         cleaning: Cleaning = DEFAULT,
         speculation: Speculation = PLAIN,
+        in_flight: int = 1,
     ) -> None:
-        """Raises UsageError when the recipe is not a reader's, ArtifactError when recipe and tokenizer disagree."""
+        """`in_flight`: windows decoded together; above 1 the engine is a `BatchEngine`.
+
+        Raises UsageError when the recipe is not a reader's, ArtifactError when recipe and tokenizer disagree."""
         _require_reader(recipe)
         self.recipe = recipe
         self.fallback = fallback
@@ -119,6 +62,7 @@ class Reader(OnEngine):
         self._prompt = Prompt(recipe, tokenizer)
         self.engine = engine
         self._driver = Driver(engine)
+        self._in_flight = in_flight
         self._speculation = speculation
         self._budget = window_budget(recipe, self._prompt.overhead, engine.context_length)
         self._full_budget = window_budget(recipe, self._prompt.overhead, recipe.context)
@@ -135,19 +79,31 @@ class Reader(OnEngine):
         drafts: bool = True,
         exact: bool = False,
         cleaning: Cleaning = DEFAULT,
+        in_flight: int = 1,
     ) -> "Reader":
         """Load an artifact folder; short of memory (`memory_limit`, bytes) or context, the windows get smaller.
 
         With `drafts` the model verifies what rules make of a window instead of writing it token by token. What it
         writes can differ from plain decoding only where two tokens are equally likely but for rounding; with `exact`
-        not even there (see `Speculation.unit`).
+        not even there (see `Speculation.unit`). Up to `in_flight` windows share each pass over the weights where the
+        engine can (GGUF) and memory allows; their company decides about last bits, so that `exact` means one.
         Raises what `Artifact.open`, the engine's `load` and the constructor raise.
         """
         artifact = Artifact.open(path)
         _require_reader(artifact.recipe)
-        tokenizer, engine = open_engine(artifact, threads=threads, provider=provider, memory_limit=memory_limit)
-        drafting = speculation(artifact, engine, threads=threads, drafts=drafts, exact=exact)
-        return cls(artifact.recipe, tokenizer, engine, fallback=fallback, cleaning=cleaning, speculation=drafting)
+        together = in_flight if ENGINES[str(artifact.format)].batches and not exact else 1
+        tokenizer, engine = open_engine(
+            artifact, threads=threads, provider=provider, memory_limit=memory_limit, sequences=together
+        )
+        return cls(
+            artifact.recipe,
+            tokenizer,
+            engine,
+            fallback=fallback,
+            cleaning=cleaning,
+            speculation=speculation(artifact, engine, threads=threads, drafts=drafts, exact=exact),
+            in_flight=together,
+        )
 
     def convert(
         self,
@@ -162,53 +118,110 @@ class Reader(OnEngine):
 
         Raises DocumentError for input that is no text, EngineError when the runtime fails.
         """
+        page = self._page(data, charset)
+        if progress is not None:
+            progress(0, len(page.windows))
+        for done, generation in enumerate(self._generations(map(self._steps, page.windows)), 1):
+            page.results.append(self._judged(page.windows[done - 1], generation))
+            if progress is not None:
+                progress(done, len(page.windows))
+        return self._joined(page, time.perf_counter() - page.started)
+
+    def convert_many(self, pages: Iterable[bytes | str]) -> Iterator[Conversion | DocumentError]:
+        """Convert pages in their order, the windows of several in flight together; what is no page is its error.
+
+        Pages are taken as they are needed. `seconds` of a Conversion are its share of the time. Raises EngineError.
+        """
+        waiting: deque[_Page | DocumentError] = deque()
+
+        def steps() -> Iterator[Generator[Request, Logits, Generation]]:
+            for data in pages:
+                try:
+                    page = self._page(data, None)
+                except DocumentError as error:
+                    waiting.append(error)
+                    continue
+                waiting.append(page)
+                page.seconds += time.perf_counter() - page.started
+                yield from map(self._steps, page.windows)
+
+        def ready() -> Iterator[Conversion | DocumentError]:
+            while waiting:
+                first = waiting[0]
+                if isinstance(first, _Page):
+                    if len(first.results) < len(first.windows):
+                        return
+                    yield self._joined(first, first.seconds)
+                else:
+                    yield first
+                waiting.popleft()
+
+        for generation in self._generations(steps()):
+            yield from ready()
+            page = waiting[0]
+            assert isinstance(page, _Page)
+            began = time.perf_counter()
+            page.results.append(self._judged(page.windows[len(page.results)], generation))
+            page.seconds += time.perf_counter() - began + generation.prefill_seconds + generation.decode_seconds
+            yield from ready()
+        yield from ready()
+
+    def answers(self, data: bytes | str) -> Iterator[tuple[list[int], Generation]]:
+        """Prompt and the model's own answer of every window, as token ids, unchecked: real input for measuring."""
+        page = self._page(data, None)
+        for window, generation in zip(page.windows, self._generations(map(self._steps, page.windows)), strict=True):
+            yield window.prompt, generation
+
+    def _page(self, data: bytes | str, charset: str | None) -> "_Page":
         started = time.perf_counter()
         decoded = decode_bytes(_bytes(data), declared=charset)
         cleaned = clean(decoded.text, self.cleaning)
         parts = windows(cleaned.html, self._budget, self.tokenizer.count)
-        results = []
-        for done, window in enumerate(parts):
-            if progress is not None:
-                progress(done, len(parts))
-            results.append(self._read(window))
-        if progress is not None:
-            progress(len(parts), len(parts))
-        markdown = join_markdown(parts, [result.markdown for result in results])
-        # What is furniture is for the model to say, so an empty answer is told, not refused.
-        empty = "the page has no text" if not parts else "nothing but page furniture was found" if not markdown else ""
-        narrow = (
-            f"windows of {self._budget} tokens instead of {self._full_budget}, for want of memory or context"
-            if self._budget < self._full_budget and len(parts) > 1
-            else ""
-        )
-        notes = (decoded.note, *cleaned.notes, empty, narrow)
-        return Conversion(
-            markdown=markdown + "\n" if markdown else "",
-            charset=decoded.charset,
-            notes=tuple(note for note in notes if note),
-            windows=tuple(results),
-            seconds=time.perf_counter() - started,
+        return _Page(
+            started, decoded.charset, (decoded.note, *cleaned.notes), parts, [self._asked(part) for part in parts]
         )
 
-    def answers(self, data: bytes | str) -> Iterator[tuple[list[int], Generation]]:
-        """Prompt and the model's own answer of every window, as token ids, unchecked: real input for measuring."""
-        for window in windows(
-            clean(decode_bytes(_bytes(data)).text, self.cleaning).html, self._budget, self.tokenizer.count
-        ):
-            prompt = self._prompt.render(window.html)
-            yield prompt, self._generate(prompt, self.tokenizer.count(window.html), rules.convert(window.html))
+    def _asked(self, window: Window) -> "_Asked":
+        return _Asked(
+            html=window.html,
+            tokens=self.tokenizer.count(window.html),
+            prompt=self._prompt.render(window.html),
+            expected=rules.convert(window.html),
+        )
 
-    def _read(self, window: Window) -> WindowResult:
-        document_tokens = self.tokenizer.count(window.html)
-        prompt = self._prompt.render(window.html)
-        expected = rules.convert(window.html)
-        generation = self._generate(prompt, document_tokens, expected)
+    def _steps(self, window: "_Asked") -> Generator[Request, Logits, Generation]:
+        """The model's answer to a window, drafted by rules."""
+        penalty = self.recipe.decoding.repetition_penalty
+        end = self.tokenizer.token_id(self.recipe.stop[0])
+        version = [*self.tokenizer.encode_text(window.expected), *(() if end is None else (end,))]
+        return decode(
+            window.prompt,
+            stop=self._prompt.stop_ids,
+            budget=self.recipe.decoding.budget(window.tokens),
+            context_length=self.engine.context_length,
+            penalty=RepetitionPenalty(penalty) if penalty != 1.0 else None,
+            guard=LoopGuard(window.prompt),
+            drafter=self._speculation.drafter(window.prompt, version),
+            prefix=self._prompt.prefix(window.prompt),
+            unit=self._speculation.unit,
+        )
+
+    def _generations(self, jobs: Iterable[Generator[Request, Logits, Generation]]) -> Iterator[Generation]:
+        outcomes = (
+            drive_many(cast(BatchEngine, self.engine), jobs, self._in_flight)
+            if self._in_flight > 1
+            else map(self._driver.drive, jobs)
+        )
+        for generation, prefill, rest in outcomes:
+            yield replace(generation, prefill_seconds=prefill, decode_seconds=rest)
+
+    def _judged(self, window: "_Asked", generation: Generation) -> WindowResult:
         answer = self.tokenizer.decode(generation.tokens).strip()
-        verdict = judge(answer, html=window.html, expected=expected, finish=generation.finish)
+        verdict = judge(answer, html=window.html, expected=window.expected, finish=generation.finish)
         stand_in = bool(verdict.flags) and self.fallback is Fallback.RULES
         return WindowResult(
-            markdown=expected if stand_in else answer,
-            document_tokens=document_tokens,
+            markdown=window.expected if stand_in else answer,
+            document_tokens=window.tokens,
             prompt_tokens=generation.prompt_tokens,
             output_tokens=len(generation.tokens),
             drafted=generation.drafted,
@@ -223,24 +236,47 @@ class Reader(OnEngine):
             decode_seconds=generation.decode_seconds,
         )
 
-    def _generate(self, prompt: list[int], document_tokens: int, expected: str) -> Generation:
-        """The model's answer to a window; rules drafted it, `expected` is theirs."""
-        penalty = self.recipe.decoding.repetition_penalty
-        end = self.tokenizer.token_id(self.recipe.stop[0])
-        version = [*self.tokenizer.encode_text(expected), *(() if end is None else (end,))]
-        steps = decode(
-            prompt,
-            stop=self._prompt.stop_ids,
-            budget=self.recipe.decoding.budget(document_tokens),
-            context_length=self.engine.context_length,
-            penalty=RepetitionPenalty(penalty) if penalty != 1.0 else None,
-            guard=LoopGuard(prompt),
-            drafter=self._speculation.drafter(prompt, version),
-            prefix=self._prompt.prefix(prompt),
-            unit=self._speculation.unit,
+    def _joined(self, page: "_Page", seconds: float) -> Conversion:
+        markdown = join_markdown(page.parts, [result.markdown for result in page.results])
+        # What is furniture is for the model to say, so an empty answer is told, not refused.
+        empty = (
+            "the page has no text" if not page.parts else "nothing but page furniture was found" if not markdown else ""
         )
-        generation, prefill, rest = self._driver.drive(steps)
-        return replace(generation, prefill_seconds=prefill, decode_seconds=rest)
+        narrow = (
+            f"windows of {self._budget} tokens instead of {self._full_budget}, for want of memory or context"
+            if self._budget < self._full_budget and len(page.parts) > 1
+            else ""
+        )
+        return Conversion(
+            markdown=markdown + "\n" if markdown else "",
+            charset=page.charset,
+            notes=tuple(note for note in (*page.notes, empty, narrow) if note),
+            windows=tuple(page.results),
+            seconds=seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A window as the model is asked about it. `expected` is what rules make of it: draft, yardstick and stand-in."""
+
+    html: str
+    tokens: int
+    prompt: list[int]
+    expected: str
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page on its way: its windows, and the results there are."""
+
+    started: float
+    charset: str
+    notes: tuple[str, ...]
+    parts: list[Window]
+    windows: list[_Asked]
+    results: list[WindowResult] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def _require_reader(recipe: Recipe) -> None:
