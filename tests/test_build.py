@@ -220,7 +220,7 @@ def test_kill_9_leaves_nothing_that_looks_finished(checkpoint_folder: Path, tmp_
 
 @pytest.mark.skipif(os.name != "posix", reason="folder locks")
 def test_a_running_export_is_not_swept_away(checkpoint_folder: Path, tmp_path: Path) -> None:
-    from edgedoc_export.staging import staged
+    from edgedoc.staging import staged
 
     with staged(tmp_path / "made", overwrite=False) as folder:
         (folder / "half").write_text("")
@@ -233,7 +233,7 @@ def test_a_running_export_is_not_swept_away(checkpoint_folder: Path, tmp_path: P
 
 
 def test_the_slower_of_two_exports_fails(tmp_path: Path) -> None:
-    from edgedoc_export.staging import staged
+    from edgedoc.staging import staged
 
     with pytest.raises(OutputError, match="exists already"), staged(tmp_path / "made", overwrite=False) as first:
         (first / "slow").write_text("")

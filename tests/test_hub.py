@@ -1,13 +1,10 @@
 """edgedoc.hub against a hub of our own on the loopback: what is fetched, what is kept, and every failure translated."""
 
 import errno
-import hashlib
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,8 @@ import pytest
 
 from edgedoc.errors import CheckpointError, EdgedocError, MissingModelError, OutputError, UsageError
 from edgedoc.hub import Snapshot, fetch
+from hub_server import COMMIT, Hub, standing_in
 
-COMMIT = "46cb69fff9d100f9c3c2a135d59f365fb99a0121"
 WEIGHTS = bytes(range(256)) * 4096
 MODEL = {
     "config.json": b"{}",
@@ -39,106 +36,14 @@ REPOS = {
 }
 
 
-class Hub(http.server.ThreadingHTTPServer):
-    """The four endpoints that huggingface_hub asks, with the headers it reads."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.cut: set[str] = set()
-        """Files whose next download breaks off in the middle."""
-        self.requests: list[tuple[str, str, str]] = []
-        """Method, path, Range header or nothing."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def downloads(self) -> list[tuple[str, str]]:
-        """File name and Range of every GET of a file."""
-        files = [(path, start) for method, path, start in self.requests if method == "GET" and "/resolve/" in path]
-        return sorted((path.split(f"/{COMMIT}/")[1], start) for path, start in files)
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Hub
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.split("?")[0]
-        self.server.requests.append((self.command, path, self.headers.get("Range") or ""))
-        parts = path.strip("/").removeprefix("api/models/").split("/")
-        repo, action, revision = "/".join(parts[:2]), parts[2] if len(parts) > 2 else "revision", (*parts, "main")[3]
-        if repo == "org/gated":
-            self._answer(403, b"", {"X-Error-Code": "GatedRepo"})
-        elif repo == "org/teapot":
-            self._answer(418, b"")
-        elif repo not in REPOS:
-            self._answer(404, b"", {"X-Error-Code": "RepoNotFound"})
-        elif revision not in ("main", COMMIT):
-            self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
-        elif action == "resolve":
-            self._file(REPOS[repo]["/".join(parts[4:])], parts[-1])
-        elif action == "tree":
-            self._json([{"type": "file", "path": n, "size": len(d), "oid": _oid(d)} for n, d in REPOS[repo].items()])
-        else:
-            self._json({"id": repo, "sha": COMMIT, "siblings": [{"rfilename": name} for name in REPOS[repo]]})
-
-    def _json(self, table: Any) -> None:
-        self._answer(200, json.dumps(table).encode(), {"Content-Type": "application/json"})
-
-    def _file(self, data: bytes, name: str) -> None:
-        headers = {"ETag": f'"{_oid(data)}"', "X-Repo-Commit": COMMIT}
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        cut = self.command == "GET" and name in self.server.cut
-        self.server.cut -= {name} if cut else set()
-        self._answer(206 if start else 200, data[start:], headers, half=cut)
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None, half: bool = False) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body))} | (headers or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body[: len(body) // 2] if half else body)
-
-
-def _oid(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with standing_in(REPOS, tmp_path / "cache", monkeypatch) as hub:
+        yield hub
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def cache(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hub's cache for this test, with the library pointed at our hub (it reads its environment only once)."""
-    from huggingface_hub import constants, file_download
-
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    # huggingface_hub before 1 copies the name.
-    monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 2**16)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+def cache(hub: Hub, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
@@ -207,7 +112,7 @@ def test_the_environment_names_the_mirror_and_the_cache_works_offline(hub: Hub, 
     assert len(hub.requests) == asked
     absent = _fetch_elsewhere(tmp_path, "org/other", hub.url, offline=True)
     assert absent["error"] == "MissingModelError"
-    assert "HF_HUB_OFFLINE is set. With a network, run: hf download org/other" in absent["message"]
+    assert "HF_HUB_OFFLINE is set. With a network, run: edgedoc pull org/other" in absent["message"]
 
 
 def test_a_dead_mirror(hub: Hub, tmp_path: Path) -> None:
@@ -229,7 +134,7 @@ def test_a_dead_mirror(hub: Hub, tmp_path: Path) -> None:
         ("org/pickled-adapter", None, CheckpointError, r"its adapter only as pickle.*how to convert it"),
         ("org/pickle", None, CheckpointError, r"only as pickle \(pytorch_model.bin\), and loading pickle runs code"),
         ("org/empty", None, CheckpointError, "holds no [*].safetensors file"),
-        ("org/sharded", None, MissingModelError, "a-2.safetensors is missing. Finish it online: hf download"),
+        ("org/sharded", None, MissingModelError, "a-2.safetensors is missing. Finish it online: edgedoc pull"),
     ],
 )
 def test_failures_name_the_next_step(

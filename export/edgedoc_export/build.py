@@ -17,11 +17,11 @@ from edgedoc import __version__, store
 from edgedoc.artifact import RECIPE, TOKENIZER
 from edgedoc.errors import MissingPackageError, OutputError, UsageError
 from edgedoc.manifest import FileEntry, Format, Manifest, TensorTotals
+from edgedoc.staging import staged
 from edgedoc_export.build_gguf import GgufModel
 from edgedoc_export.build_onnx import OnnxModel
 from edgedoc_export.progress import Progress, silent
 from edgedoc_export.sources import ExportSource, find_family, find_source
-from edgedoc_export.staging import staged
 from edgedoc_export.tensors import TensorSource
 from edgedoc_export.unmerged import Adapters, require_gguf
 
@@ -163,8 +163,7 @@ def _licence_folders(source: ExportSource, kept: Sequence[ExportSource]) -> Iter
 def _tell(source: ExportSource, notice: Callable[[str], None]) -> None:
     licence, origin = source.recipe.licence, source.origin
     if licence.commercial is not True:
-        terms = " ".join(part for part in (licence.id, licence.note, licence.link) if part)
-        notice(f"{source.recipe.name}: {terms}")
+        notice(f"{source.recipe.name}: {licence.terms}")
     if origin.trained_on is not None:
         notice(f"{source.recipe.name}: the adapter was trained over {origin.trained_on} and goes over {origin.base}")
 

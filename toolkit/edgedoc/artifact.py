@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgedoc.errors import ArtifactError, MissingModelError, UsageError
 from edgedoc.manifest import MANIFEST, AdapterEntry, FileEntry, Format, Manifest, ManifestSource, Origin, TensorTotals
-from edgedoc.recipes import Recipe, parse_recipe
+from edgedoc.recipes import Licence, Recipe, parse_recipe
 
 __all__ = ["AdapterEntry", "Artifact", "FileEntry", "Format", "Manifest", "ManifestSource", "Origin", "TensorTotals"]
 
@@ -98,6 +98,12 @@ class Artifact:
     def tokenizer_path(self) -> Path:
         """The tokenizer.json."""
         return self.path / TOKENIZER
+
+    @property
+    def licences(self) -> dict[str, Licence]:
+        """The licence of every model in it, by recipe name: its own and those of its adapters."""
+        adapters = {name: entry.licence for name, entry in (self.manifest.adapters or {}).items()}
+        return {self.recipe.name: self.manifest.licence} | adapters
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@
     │   ├── MissingModelError        no such recipe, checkpoint, artifact, or hub out of reach
     │   └── NotEnoughMemoryError     refused before loading, with the numbers
     ├── CheckpointError          1   the source is not a checkpoint edgedoc can read
-    ├── ArtifactError            1   an artifact folder or model file is broken or foreign
+    ├── ArtifactError            1   an artifact, bundle or model file is broken or foreign
     ├── EngineError              1   the runtime failed; foreign exceptions end here
     ├── DocumentError            1   an input document cannot be processed
     └── OutputError              1   the destination cannot be written
@@ -56,7 +56,7 @@ class CheckpointError(EdgedocError):
 
 
 class ArtifactError(EdgedocError):
-    """An artifact folder is incomplete, altered or not edgedoc's."""
+    """An artifact folder or bundle is incomplete, altered or not edgedoc's."""
 
 
 class EngineError(EdgedocError):

@@ -6,8 +6,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from edgedoc.errors import DocumentError, OutputError
 
@@ -50,9 +51,18 @@ def write(path: Path, text: str) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """A UTF-8 file to write to that becomes `path` when all went well, as in `write`. Raises OutputError."""
+    with replacing_bytes(path) as raw:
+        file = TextIOWrapper(raw, "utf-8", "replace", "\n")
+        yield file
+        file.flush()
+
+
+@contextmanager
+def replacing_bytes(path: Path) -> Iterator[BinaryIO]:
+    """As `replacing`, for bytes."""
     try:
         if path.exists() and not path.is_file():
-            with path.open("w", encoding="utf-8", newline="\n", errors="replace") as file:
+            with path.open("wb") as file:
                 yield file
         else:
             yield from _beside(path)
@@ -62,13 +72,13 @@ def replacing(path: Path) -> Iterator[TextIO]:
         ) from error
 
 
-def _beside(path: Path) -> Iterator[TextIO]:
+def _beside(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only part of the name: with the rest of the temporary one it must not exceed what file systems allow.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", errors="replace") as file:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

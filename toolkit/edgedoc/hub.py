@@ -52,7 +52,7 @@ def fetch(hub_id: str, revision: str | None = None, *, progress: bool = False) -
     """
     import huggingface_hub
 
-    with _hub_errors(hub_id, revision), _progress_bars(progress):
+    with hub_errors(hub_id, revision), progress_bars(progress):
         folder = huggingface_hub.snapshot_download(
             hub_id,
             revision=revision,
@@ -78,7 +78,7 @@ def _require_shards(hub_id: str, folder: Path) -> None:
         missing = sorted(shard for shard in shards if not (folder / str(shard)).exists())
         if missing:
             raise MissingModelError(
-                f"{hub_id} is incomplete in the cache, {missing[0]} is missing. Finish it online: hf download {hub_id}"
+                f"{hub_id} is incomplete in the cache, {missing[0]} is missing. Finish it online: edgedoc pull {hub_id}"
             )
 
 
@@ -86,10 +86,10 @@ def _no_weights(hub_id: str, commit: str) -> EdgedocError:
     import huggingface_hub
 
     try:
-        with _hub_errors(hub_id, commit):
+        with hub_errors(hub_id, commit):
             names = huggingface_hub.HfApi().list_repo_files(hub_id, revision=commit)
     except MissingModelError:
-        return MissingModelError(f"{hub_id} has no weights in the cache. Get them online with: hf download {hub_id}")
+        return MissingModelError(f"{hub_id} has no weights in the cache. Get them online with: edgedoc pull {hub_id}")
     pickles = [name for name in names if name.endswith(PICKLES)]
     if not pickles:
         return CheckpointError(f"{hub_id} holds no *.safetensors file, so it is not a checkpoint edgedoc can read.")
@@ -105,7 +105,8 @@ def _no_weights(hub_id: str, commit: str) -> EdgedocError:
 
 
 @contextmanager
-def _progress_bars(wanted: bool) -> Iterator[None]:
+def progress_bars(wanted: bool) -> Iterator[None]:
+    """huggingface_hub's bars, only if they are wanted here and not switched off by the user."""
     from huggingface_hub import utils
 
     if wanted or utils.are_progress_bars_disabled():
@@ -119,18 +120,20 @@ def _progress_bars(wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _hub_errors(hub_id: str, revision: str | None) -> Iterator[None]:
+def hub_errors(hub_id: str, revision: str | None) -> Iterator[None]:
+    """What fails while `hub_id` is fetched becomes one of our errors, with what to do next."""
     from huggingface_hub import errors
 
     # hf_xet, the hub's transfer library, raises RuntimeError for everything.
-    foreign = (errors.HFValidationError, errors.EntryNotFoundError, OSError, RuntimeError, *_transport_errors())
+    foreign = (errors.HFValidationError, errors.EntryNotFoundError, OSError, RuntimeError, *transport_errors())
     try:
         yield
     except foreign as error:
         raise _translate(error, hub_id, revision) from error
 
 
-def _transport_errors() -> tuple[type[Exception], ...]:
+def transport_errors() -> tuple[type[Exception], ...]:
+    """The errors of whatever HTTP client huggingface_hub uses that are no OSErrors."""
     # requests' errors are OSErrors. httpx took its place in huggingface_hub 1 and httpx2 in 2; neither's errors are,
     # and neither is a dependency of ours to import.
     clients = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
@@ -153,7 +156,7 @@ def _translate(error: Exception, hub_id: str, revision: str | None) -> EdgedocEr
         )
     if constants.HF_HUB_OFFLINE:
         return MissingModelError(
-            f"{hub_id} is not in the cache and HF_HUB_OFFLINE is set. With a network, run: hf download {hub_id}"
+            f"{hub_id} is not in the cache and HF_HUB_OFFLINE is set. With a network, run: edgedoc pull {hub_id}"
         )
     cache = constants.HF_HUB_CACHE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -14,7 +14,7 @@ from typing import Any
 
 from edgedoc.errors import ArtifactError, OutputError
 from edgedoc.recipes import Licence
-from edgedoc.schema import SchemaError, from_table, to_table
+from edgedoc.schema import SchemaError, from_table, parse_json, to_table
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -124,9 +124,9 @@ class Manifest:
     def from_json(cls, text: str, origin: str) -> "Manifest":
         """Read a manifest; `origin` names it in messages. Raises ArtifactError for all but schema 1, to the letter."""
         try:
-            table = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ArtifactError(f"{origin} is not valid JSON: {error}.") from error
+            table = parse_json(text)
+        except SchemaError as error:
+            raise ArtifactError(f"{origin} {error}.") from error
         schema = table.get("schema") if isinstance(table, dict) else None
         if type(schema) is not int or not isinstance(table.get("edgedoc"), str):
             raise ArtifactError(f"{origin} was not written by edgedoc.")
@@ -178,14 +178,3 @@ class Manifest:
 def _is_plain_name(name: str) -> bool:
     # Separators of every platform and Windows' drives and streams: a folder may have been written anywhere.
     return bool(name) and name not in {".", ".."} and not set(name) & set("/\\:\0")
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return table
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

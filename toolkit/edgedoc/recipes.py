@@ -73,6 +73,13 @@ class Licence:
     commercial: bool | None = None
     note: str
 
+    @property
+    def terms(self) -> str:
+        """The licence in a line: id, note and link, as far as there are any."""
+        line = " ".join(part for part in (self.id, self.note, self.link) if part)
+        # It is printed, and an artifact may come from anywhere: no escape codes for the terminal.
+        return "".join(letter if letter.isprintable() else "?" for letter in line)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:

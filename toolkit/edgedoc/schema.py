@@ -6,6 +6,7 @@ None.
 """
 
 import dataclasses
+import json
 import types
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,6 +17,14 @@ T = TypeVar("T")
 
 class SchemaError(ValueError):
     """A table does not fit its dataclass; the message names the key. Callers translate it and add the file's name."""
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text that means one thing to every reader: no key twice, no NaN. Raises SchemaError."""
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"is not valid JSON: {error}") from error
 
 
 def from_table(kind: type[T], table: object) -> T:
@@ -92,3 +101,14 @@ def _expect(kind: type, value: Any, key: str, wording: str) -> Any:
 
 def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return table
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -5,12 +5,15 @@ EDGEDOC_HOME, or the platform's cache folder
 """
 
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgedoc.artifact import Artifact
-from edgedoc.errors import ArtifactError, MissingModelError
-from edgedoc.manifest import MANIFEST, Format
+from edgedoc.errors import ArtifactError, MissingModelError, OutputError
+from edgedoc.manifest import MANIFEST, FileEntry, Format
 from edgedoc.recipes import list_recipes, load_recipe
 
 DEFAULT_MODEL = "nano-reader"
@@ -34,6 +37,49 @@ def home() -> Path:
 def artifact_path(recipe_name: str, format: str, preset: str) -> Path:
     """Where the artifact of this recipe, format and preset belongs in the store."""
     return home() / "artifacts" / recipe_name / f"{format}-{preset}"
+
+
+def place_of(artifact: Artifact) -> str:
+    """Where an artifact belongs, relative to `home()` and with `/`: where it is already, or as an export would say.
+
+    Raises ArtifactError for a preset that no export writes.
+    """
+    manifest = artifact.manifest
+    # The manifest may come from anywhere, and this becomes a path.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", manifest.preset):
+        raise ArtifactError(f"{artifact.path} has the preset {manifest.preset!r}: it was not made by edgedoc.")
+    place = artifact_path(artifact.recipe.name, manifest.format, manifest.preset)
+    own = artifact.path.absolute()
+    if own.parent == place.parent.absolute():
+        place = own
+    elif manifest.adapters:
+        place = place.with_name(f"{place.name}-unmerged")
+    # What only optimum traces.
+    elif "optimum" in manifest.tools:
+        place = place.with_name(f"{place.name}-portable")
+    return "/".join(place.parts[-3:])
+
+
+@contextmanager
+def write_errors() -> Iterator[None]:
+    """An OSError in the block becomes an OutputError that names the store."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{home()} cannot be written: {error.strerror or error}. Make room, or set EDGEDOC_HOME elsewhere."
+        ) from error
+
+
+def holds(folder: Path, manifest: FileEntry) -> bool:
+    """Whether `folder` is an artifact with exactly this manifest, and whole to the last byte. Raises OSError."""
+    path = folder / MANIFEST
+    if path.is_symlink() or not path.is_file() or FileEntry.of(path) != manifest:
+        return False
+    try:
+        return not Artifact.open(folder).problems()
+    except ArtifactError:
+        return False
 
 
 def find_artifact(recipe_name: str, *, format: str | None = None, preset: str | None = None) -> Artifact | None:
@@ -75,9 +121,10 @@ def resolve(model: str | None, *, format: str | None = None, preset: str | None 
     # is not.
     if (folder / MANIFEST).exists() or (folder.exists() and not known) or os.sep in name:
         return Artifact.open(folder)
-    recipe = load_recipe(name)
-    artifact = find_artifact(recipe.name, format=format, preset=preset)
+    artifact = find_artifact(name, format=format, preset=preset)
     if artifact is None:
+        # An installed artifact may be of a recipe this machine's catalogue does not have; a wrong name ends here.
+        load_recipe(name)
         wish = f"--format {format or Format.GGUF} --quant {preset or PRESET_ORDER[0]}"
         raise MissingModelError(
             f"There is no such artifact of {name} on this machine. Make it with: edgedoc export {name} {wish}"
