@@ -19,4 +19,5 @@ def test_the_readme_lists_the_commands_there_are() -> None:
     names = [
         command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands
     ]
+    names += [group.name or "" for group in app.registered_groups]
     assert ROW.findall(table[1]) == names

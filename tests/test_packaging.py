@@ -54,7 +54,7 @@ def test_versions_agree(pyproject: dict[str, Any]) -> None:
 def test_heavy_packages_stay_in_their_extra(pyproject: dict[str, Any]) -> None:
     project = pyproject["project"]
     extras = project["optional-dependencies"]
-    assert set(extras) == {"gguf", "onnx", "export", "optimum", "bench", "ray", "serve", "dev"}
+    assert set(extras) == {"gguf", "onnx", "export", "optimum", "batch", "bench", "ray", "serve", "sign", "dev"}
     homes = {"torch": "optimum", "transformers": "optimum", "llama-cpp-python": "gguf", "onnxruntime": "onnx"}
     for extra, requirements in {"": project["dependencies"], **extras}.items():
         for requirement in requirements:

@@ -164,3 +164,11 @@ def test_broken_recipes_name_the_key_and_the_file(old: str, new: str, message: s
     assert old in text
     with pytest.raises(UsageError, match=r"broken\.toml: .*" + message):
         parse_recipe(text.replace(old, new), "broken.toml")
+
+
+def test_the_terms_of_a_licence_are_one_harmless_line() -> None:
+    assert load_recipe("reader-lm-0.5b").licence.terms == (
+        "CC-BY-NC-4.0 Not for commercial use without an agreement with Jina AI. "
+        "https://creativecommons.org/licenses/by-nc/4.0/"
+    )
+    assert Licence(note="Free\x1b[2J\nto use").terms == "Free?[2J?to use"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from edgedoc.engines.base import Engine
+from edgedoc.engines.base import BatchEngine, Feed
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.errors import EngineError
 
@@ -15,7 +15,7 @@ def successor(fed: Sequence[int]) -> int:
 
 
 def test_logits_peak_at_the_scripted_token_of_each_row() -> None:
-    engine: Engine = ScriptedEngine(successor, vocab_size=10)
+    engine: BatchEngine = ScriptedEngine(successor, vocab_size=10)
     rows = engine.extend([3, 5, 9], 2)
     assert rows.shape == (2, 10)
     assert rows.dtype == np.float32
@@ -70,3 +70,26 @@ def test_closed() -> None:
         engine.extend([1])
     with pytest.raises(EngineError, match="closed"):
         _ = engine.position
+
+
+def test_sequences_are_apart() -> None:
+    engine = ScriptedEngine(successor, vocab_size=10, sequences=3)
+    first, second = engine.step([Feed(2, [3, 5], 2), Feed(0, [7])])
+    assert first.argmax(axis=1).tolist() == [4, 6]
+    assert second.argmax(axis=1).tolist() == [8]
+    engine.share(2, 1, 1)
+    engine.forget(2, 0)
+    assert engine.held == [[7], [3], []]
+    assert [engine.length(sequence) for sequence in range(3)] == [1, 1, 0]
+    assert engine.position == 1
+
+
+def test_refused_steps_change_nothing() -> None:
+    engine = ScriptedEngine(successor, vocab_size=10, sequences=2, fail_at=3)
+    engine.step([Feed(0, [1, 2], 0)])
+    for feeds in ([Feed(0, [3]), Feed(0, [4])], [Feed(0, [3]), Feed(2, [4])], [Feed(1, [3]), Feed(0, [4, 5])]):
+        with pytest.raises(EngineError):
+            engine.step(feeds)
+    assert engine.held == [[1, 2], []]
+    with pytest.raises(EngineError, match="rewind"):
+        engine.share(1, 0, 1)

@@ -1,89 +1,58 @@
-"""One measurement in one fresh process: an artifact converts pages, and the process reports what that took.
+"""One artifact on some pages, apart from every suite: what the demo measures. Knows no report.
 
-Run as `python -m edgedoc_bench.cell ARTIFACT ROUNDS PAGE...`; prints one JSON object. A fresh process each, because
-peak memory never goes down within one. Knows no report.
+In a process of its own, as the harness does it, because peak memory never goes down within one.
 """
 
-import json
-import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from edgedoc.errors import EngineError
+from edgedoc_bench.cell_client import CellClient
+from edgedoc_bench.cell_contract import Order
+from edgedoc_bench.cell_summary import summarise
+from edgedoc_bench.corpus import Sample
+from edgedoc_bench.results import documents_text
+
+TIMEOUT = 600.0
+"""Seconds a page may take."""
 
 
 def measure_apart(artifact: Path, pages: list[Path], rounds: int) -> dict[str, Any]:
-    """Run `measure` in a process of its own. Raises EngineError with the process's last words when it fails."""
-    # -P: a json.py in the working directory is not the standard library's.
-    command = [sys.executable, "-P", "-m", "edgedoc_bench.cell", str(artifact), str(rounds), *map(str, pages)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode != 0:
-        words = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise EngineError(f"Measuring {artifact} failed: {words[0]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    """Convert `pages` `rounds` times, no fallback: seconds, tokens/s (medians over rounds), bytes of memory.
 
-
-def measure(artifact: Path, pages: list[Path], rounds: int) -> dict[str, Any]:
-    """Convert `pages` `rounds` times, no fallback: seconds, tokens/s (medians over rounds), bytes of memory."""
-    started = time.perf_counter()
-    from edgedoc.tasks.reader import Fallback, Reader
-
-    imported = time.perf_counter()
-    with Reader.open(artifact, drafts=False):
-        loaded = time.perf_counter()
-    # Loaded again, because the first use of an artifact measures its step costs.
-    with Reader.open(artifact, fallback=Fallback.NONE) as reader:
-        repeats = [[reader.convert(page.read_bytes()) for page in pages] for _ in range(rounds)]
-    windows = [[window for conversion in conversions for window in conversion.windows] for conversions in repeats]
-    prefill = [sum(w.prompt_tokens for w in ws) / max(1e-9, sum(w.prefill_seconds for w in ws)) for ws in windows]
-    decode = [sum(w.output_tokens for w in ws) / max(1e-9, sum(w.decode_seconds for w in ws)) for ws in windows]
-    # Plain decoding takes a step for every token of the answer, and one for the stop token.
-    plain = sum(window.output_tokens + 1 for window in windows[0])
-    return {
-        "import_seconds": imported - started,
-        "load_seconds": loaded - imported,
-        "prefill_tokens_per_second": statistics.median(prefill),
-        "prefill_spread": [min(prefill), max(prefill)],
-        "decode_tokens_per_second": statistics.median(decode),
-        "decode_spread": [min(decode), max(decode)],
-        "seconds_per_page": statistics.median(
-            sum(c.seconds for c in conversions) / len(conversions) for conversions in repeats
-        ),
-        "windows": len(windows[0]),
-        "steps": sum(window.steps for window in windows[0]),
-        "steps_saved": 1 - sum(window.steps for window in windows[0]) / max(1, plain),
-        "drafted": sum(window.drafted for window in windows[0]),
-        "accepted": sum(window.accepted for window in windows[0]),
-        "flagged": sum(bool(w.flags) for w in windows[0]),
-        "peak_memory": peak_memory(),
-        "rounds": rounds,
-        "markdown": [conversion.markdown for conversion in repeats[0]],
-    }
-
-
-def peak_memory() -> int | None:
-    """Peak resident bytes of this process; None where the system does not say."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Linux' ru_maxrss begins with the peak of the process that started this one; VmHWM with nothing (proc(5)).
-        peaks = [line.split()[1] for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM:")]
-        if peaks:
-            return int(peaks[0]) * 1024
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-if __name__ == "__main__":
-    print(
-        json.dumps(
-            measure(Path(sys.argv[1]), [Path(page) for page in sys.argv[3:]], int(sys.argv[2])), ensure_ascii=True
+    Raises EngineError with the process's last words when it fails.
+    """
+    samples = [Sample(id=page.name, kind="page", source=page.read_text("utf-8")) for page in pages]
+    with TemporaryDirectory(prefix="edgedoc-cell-") as folder:
+        documents = Path(folder) / "pages.jsonl"
+        documents.write_text(documents_text(samples), "utf-8")
+        order = Order(
+            measure="documents",
+            kind="artifact",
+            name=artifact.name,
+            task="reader",
+            model=str(artifact),
+            documents=str(documents),
+            drafts=True,
         )
-    )
+        with CellClient(order, TIMEOUT) as client:
+            answers = [(number, client.ask(page)) for number in range(1, rounds + 1) for page in range(len(pages))]
+            loaded = client.loaded
+    found = summarise([{**row, "round": number} for number, answer in answers for row in answer["rows"]])
+    # Plain decoding takes a step for every token of the answer, and one for the stop token.
+    plain = found["tokens_out"] + found["windows"]
+    prefill, decode = found["prefill_tokens_per_second"], found["decode_tokens_per_second"]
+    return {
+        "import_seconds": loaded["import_seconds"],
+        "load_seconds": loaded["load_seconds"],
+        "prefill_tokens_per_second": prefill["median"],
+        "prefill_spread": [prefill["lowest"], prefill["highest"]],
+        "decode_tokens_per_second": decode["median"],
+        "decode_spread": [decode["lowest"], decode["highest"]],
+        "seconds_per_page": found["seconds"]["mean"],
+        **{name: found[name] for name in ("windows", "steps", "drafted", "accepted", "flagged")},
+        "steps_saved": 1 - found["steps"] / max(1, plain),
+        "peak_memory": answers[-1][1]["peak_memory"],
+        "rounds": rounds,
+        "markdown": [answer["text"] for number, answer in answers if number == 1],
+    }

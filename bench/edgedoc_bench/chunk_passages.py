@@ -1,4 +1,4 @@
-"""What two chunkers read side by side: the pages' Markdown in the recipe's prompt, and an answer that cuts every block.
+"""What two chunkers read side by side: a text in the recipe's prompt, and an answer that cuts every block.
 
 The answer is given, as in `passages`; topic and summary of a chunk are its own first words. Knows no engine.
 """
@@ -18,16 +18,20 @@ from edgedoc_bench.passages import Passage
 
 
 def read_chunked(pages: Iterable[bytes], recipe: Recipe, tokenizer: Tokenizer, context: int) -> list[Passage]:
-    """The pages' windows with their answers, each within `context` tokens; pages without text give none.
+    """The windows of the pages' Markdown with their answers, as in `read_texts`.
 
     Raises DocumentError for a page that is no text.
     """
+    return read_texts((rules.convert(clean(decode(page).text).html) for page in pages), recipe, tokenizer, context)
+
+
+def read_texts(texts: Iterable[str], recipe: Recipe, tokenizer: Tokenizer, context: int) -> list[Passage]:
+    """The texts' windows with their answers, each within `context` tokens; texts of blanks give none."""
     assert recipe.chunking is not None and recipe.mode is not None
     prompt = Prompt(recipe, tokenizer)
     budget = max(1, min(recipe.window, (context - prompt.overhead) // 2))
     passages = []
-    for page in pages:
-        text = rules.convert(clean(decode(page).text).html)
+    for text in texts:
         places = [place.position for place in candidates(text, blocks(text)) if place.strength >= Strength.BLOCK]
         start = 0
         while text[start:].strip():

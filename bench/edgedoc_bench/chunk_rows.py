@@ -34,6 +34,7 @@ class Bill:
     asked: int = 0
     heads: int = 0
     matched: int = 0
+    misplaced: int = 0
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
 
@@ -49,6 +50,7 @@ class Bill:
             self.asked += window.asked
             self.heads += window.heads
             self.matched += window.matched
+            self.misplaced += window.misplaced
             self.prefill_seconds += window.prefill_seconds
             self.decode_seconds += window.decode_seconds
 
@@ -59,6 +61,7 @@ class Bill:
             "steps_per_chunk": self.steps / max(1, self.chunks),
             "tokens_fed": self.prompt_tokens + self.written_tokens,
             "match_rate": self.matched / self.heads if self.heads else 1.0,
+            "order_rate": self.matched / found if (found := self.matched + self.misplaced) else 1.0,
             "fallback_rate": self.windows_lost / self.windows if self.windows else 0.0,
         }
 

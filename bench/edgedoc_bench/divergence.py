@@ -1,9 +1,11 @@
 """How far the next-token distributions of two models lie apart, and at which positions. Knows no engine and no text.
 
-Top-1 agreement and Kullback-Leibler divergence as llama.cpp's llama-perplexity defines them (tools/perplexity).
+Top-1 agreement, Kullback-Leibler divergence and the ratio of perplexities as llama.cpp's llama-perplexity defines them
+(tools/perplexity).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -42,6 +44,13 @@ class Agreement:
     kl_max: float
     kl_tail_share: float
     """Part of all divergence that the worst hundredth of the positions has, 0 to 1."""
+    perplexity_ratio: float | None
+    """The candidate's perplexity of the text over the reference's: above 1 it expects the text less. None where no
+    row's next token was given."""
+    agreement_length: float
+    """Mean over windows of the rows before the first whose likeliest token differs: what greedy decoding shares."""
+    agreement_share: float
+    """The same over the rows of the window, 0 to 1; 1 where every window agrees to its end."""
     worst: tuple[Place, ...]
 
     def as_dict(self) -> dict[str, object]:
@@ -51,8 +60,7 @@ class Agreement:
 
 def divergence(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> NDArray[np.float64]:
     """KL(reference || candidate) of each row, in nats; both (rows, vocabulary) logits."""
-    # Row by row: in float64 a slab of both would be ten times a slab of float32.
-    return np.array([_row_divergence(p, q) for p, q in zip(reference, candidate, strict=True)], np.float64)
+    return _read(reference, candidate, ())[0]
 
 
 class Tally:
@@ -62,18 +70,30 @@ class Tally:
         self._kl: list[NDArray[np.float64]] = []
         self._agreed = 0
         self._places: list[Place] = []
+        self._surprise: list[float] = []
+        self._windows: dict[int, _Run] = {}
 
-    def add(self, reference: NDArray[np.float32], candidate: NDArray[np.float32], window: int, row: int) -> None:
+    def add(
+        self,
+        reference: NDArray[np.float32],
+        candidate: NDArray[np.float32],
+        window: int,
+        row: int,
+        following: Sequence[int] = (),
+    ) -> None:
         """Rows of both models, (rows, vocabulary) logits; the first is row `row` of window `window`.
 
+        `following` are the tokens of the text behind the rows, fewer where it ends. Rows of a window come in order.
         Raises EngineError for logits that are no numbers.
         """
-        kl = divergence(reference, candidate)
+        kl, surprise = _read(reference, candidate, following)
         if np.isnan(kl).any():
             raise EngineError("The model's output is not a number: the weights are damaged. Export the model again.")
         first, second = reference.argmax(-1), candidate.argmax(-1)
         self._kl.append(kl)
         self._agreed += int((first == second).sum())
+        self._windows.setdefault(window, _Run()).add(first == second)
+        self._surprise += surprise
         found = [
             Place(
                 window=window,
@@ -95,6 +115,7 @@ class Tally:
             raise UsageError("There is nothing to compare: no window of the pages has text.")
         kl = np.concatenate(self._kl)
         tail = np.sort(kl)[-math.ceil(TAIL * len(kl)) :]
+        runs = [run for run in self._windows.values() if run.rows]
         return Agreement(
             positions=len(kl),
             top1_agreement=self._agreed / len(kl),
@@ -102,14 +123,39 @@ class Tally:
             kl_p99=float(np.quantile(kl, 0.99)),
             kl_max=float(kl.max()),
             kl_tail_share=float(tail.sum() / kl.sum()) if kl.any() else 0.0,
+            perplexity_ratio=math.exp(sum(self._surprise) / len(self._surprise)) if self._surprise else None,
+            agreement_length=sum(run.agreed for run in runs) / len(runs),
+            agreement_share=sum(run.agreed / run.rows for run in runs) / len(runs),
             worst=tuple(self._places),
         )
 
 
-def _row_divergence(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
-    p, q = _log_softmax(reference), _log_softmax(candidate)
-    # Rounding can bring the sum of equal rows a hair below zero. NaN passes through both.
-    return float(np.maximum(np.exp(p) @ (p - q), 0.0))
+@dataclass
+class _Run:
+    """Rows of a window so far, and those before the first that differs."""
+
+    rows: int = 0
+    agreed: int = 0
+
+    def add(self, same: NDArray[np.bool_]) -> None:
+        if self.agreed == self.rows:
+            self.agreed += int(same.argmin()) if not same.all() else len(same)
+        self.rows += len(same)
+
+
+def _read(
+    reference: NDArray[np.float32], candidate: NDArray[np.float32], following: Sequence[int]
+) -> tuple[NDArray[np.float64], list[float]]:
+    """Divergence of each row, and by how many nats the candidate expects the token that follows less."""
+    kl, surprise = np.empty(len(reference), np.float64), []
+    # Row by row: in float64 a slab of both would be ten times a slab of float32.
+    for index, rows in enumerate(zip(reference, candidate, strict=True)):
+        p, q = map(_log_softmax, rows)
+        # Rounding can bring the sum of equal rows a hair below zero. NaN passes through both.
+        kl[index] = np.maximum(np.exp(p) @ (p - q), 0.0)
+        if index < len(following):
+            surprise.append(float(p[following[index]] - q[following[index]]))
+    return kl, surprise
 
 
 def _probability(logits: NDArray[np.float32]) -> float:

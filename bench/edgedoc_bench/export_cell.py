@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgedoc.errors import EngineError
-from edgedoc_bench.cell import peak_memory
+from edgedoc_bench.peak import peak_memory
 
 
 def run_apart(*arguments: str | Path) -> dict[str, Any]:

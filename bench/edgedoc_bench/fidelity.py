@@ -8,8 +8,9 @@ import importlib
 import importlib.resources
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import BinaryIO
@@ -22,11 +23,12 @@ from edgedoc.engines import ENGINES, load
 from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.manifest import MANIFEST
-from edgedoc.recipes import Task, list_recipes
+from edgedoc.recipes import Recipe, Task, list_recipes
 from edgedoc.tasks.budget import contexts
 from edgedoc.tokens import Prompt, Tokenizer
 from edgedoc_bench.chunk_passages import read_chunked
 from edgedoc_bench.divergence import Agreement, Place, Tally
+from edgedoc_bench.divergence_words import in_words
 from edgedoc_bench.formats import runnable
 from edgedoc_bench.passages import Passage, read
 
@@ -46,9 +48,6 @@ likely to come next: a preliminary nano-chunker-simple reaches 99.7 % at int8 in
 
 READ = "the Markdown that the deterministic converter makes of them"
 CHUNKED = "their Markdown cut at every block"
-
-CONTEXT_TOKENS = 12
-"""Tokens before a place that are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,23 +127,45 @@ def compare_artifacts(
     what: str = "full precision",
     text: str = "the given pages",
     min_agreement: float | None = None,
+    threads: int | None = None,
 ) -> Fidelity:
-    """Fidelity of `candidate` to `reference` on `pages`; `what` and `text` name these two for people."""
+    """Fidelity of `candidate` to `reference` on `pages`; `what` and `text` name these two for people.
+
+    Pages are HTML, for a chunker too; `chunk_fidelity` compares chunkers on texts. `threads` default to the cores this
+    process may use. Raises UsageError when the two are not of one model or nothing is in the pages.
+    """
+    made = partial(read if candidate.recipe.task is Task.READER else read_chunked, pages)
+    return compare_passages(
+        reference, candidate, made, what=what, text=text, min_agreement=min_agreement, threads=threads
+    )
+
+
+def compare_passages(
+    reference: Artifact,
+    candidate: Artifact,
+    make: Callable[[Recipe, Tokenizer, int], list[Passage]],
+    *,
+    what: str,
+    text: str,
+    min_agreement: float | None = None,
+    threads: int | None = None,
+) -> Fidelity:
+    """As `compare_artifacts`, on what `make` says the two should read, of a recipe, a tokenizer and a context."""
     if reference.manifest.files[TOKENIZER] != candidate.manifest.files[TOKENIZER]:
         raise UsageError(f"{candidate.path} and {reference.path} have different tokenizers: they are different models.")
     tokenizer = Tokenizer.from_file(candidate.tokenizer_path)
     reads = candidate.recipe.task is Task.READER
     context = min(_context(reference), _context(candidate))
-    passages = (read if reads else read_chunked)(pages, candidate.recipe, tokenizer, context)
+    passages = make(candidate.recipe, tokenizer, context)
     with tempfile.TemporaryFile(prefix="edgedoc-logits-") as file:
         longest = max((len(passage.tokens) for passage in passages), default=1)
-        engine = load(reference, context_length=longest)
+        engine = load(reference, context_length=longest, threads=threads)
         try:
             columns = engine.vocab_size
             record(engine, passages, file)
         finally:
             engine.close()
-        engine = load(candidate, context_length=longest)
+        engine = load(candidate, context_length=longest, threads=threads)
         try:
             answer, prompt = measure(file, columns, engine, passages)
         finally:
@@ -156,8 +177,8 @@ def compare_artifacts(
         windows=len(passages),
         answer=answer,
         prompt=prompt,
-        places=tuple(_in_words(place, passages, tokenizer) for place in answer.worst),
-        prompt_places=tuple(_in_words(place, passages, tokenizer) for place in prompt.worst),
+        places=tuple(in_words(place, passages, tokenizer) for place in answer.worst),
+        prompt_places=tuple(in_words(place, passages, tokenizer) for place in prompt.worst),
         bar=bar(candidate.manifest.preset, candidate.recipe.task) if min_agreement is None else min_agreement,
     )
 
@@ -183,8 +204,9 @@ def measure(file: BinaryIO, columns: int, engine: Engine, passages: Iterable[Pas
         for start, rows in _logits(engine, passage):
             recorded = np.frombuffer(file.read(rows.nbytes), np.float32).reshape(rows.shape)
             cut = min(max(passage.answer_row - start, 0), len(rows))
-            prompt.add(recorded[:cut], rows[:cut], window, start)
-            answer.add(recorded[cut:], rows[cut:], window, start + cut)
+            following = passage.tokens[start + 1 : start + 1 + len(rows)]
+            prompt.add(recorded[:cut], rows[:cut], window, start, following[:cut])
+            answer.add(recorded[cut:], rows[cut:], window, start + cut, following[cut:])
     return answer.agreement(), prompt.agreement()
 
 
@@ -255,26 +277,9 @@ def _figures(found: Agreement) -> str:
         f"same next token {found.top1_agreement:.2%}, KL divergence {found.kl_mean:.5f} nats a token on average, "
         f"{found.kl_p99:.5f} at the 99th percentile, {found.kl_max:.4f} at most; "
         f"{found.kl_tail_share:.0%} of it at the worst hundredth of the positions"
+        + (f", perplexity x {found.perplexity_ratio:.4f}" if found.perplexity_ratio is not None else "")
     )
 
 
 def _worst(places: Sequence[Place], words: Sequence[str]) -> list[dict[str, object]]:
     return [{**asdict(place), "text": text} for place, text in zip(places, words, strict=True)]
-
-
-def _in_words(place: Place, passages: Sequence[Passage], tokenizer: Tokenizer) -> str:
-    passage = passages[place.window]
-    begin = max(0, place.row + 1 - CONTEXT_TOKENS)
-    seen = tokenizer.decode(passage.tokens[begin : place.row + 1])
-    follows = passage.tokens[place.row + 1] if place.row + 1 < len(passage.tokens) else None
-    text = "where the text ends" if follows is None else f"before {_name(tokenizer, follows)}"
-    return (
-        f"{place.kl:.4f} nats in window {place.window + 1} after {seen!r}, {text}: "
-        f"{_name(tokenizer, place.reference)} ({place.reference_probability:.0%}) became "
-        f"{_name(tokenizer, place.candidate)} ({place.candidate_probability:.0%})"
-    )
-
-
-def _name(tokenizer: Tokenizer, token: int) -> str:
-    # Control tokens, the end of the answer above all, have no text.
-    return repr(tokenizer.decode([token])) if tokenizer.decode([token]) else f"token {token}"

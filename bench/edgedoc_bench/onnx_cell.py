@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edgedoc.errors import EngineError
-from edgedoc_bench.cell import peak_memory
 from edgedoc_bench.onnx_pair import Ours, Peer, measure_pair
+from edgedoc_bench.peak import peak_memory
 
 DECODED = 8
 

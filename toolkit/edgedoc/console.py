@@ -145,15 +145,15 @@ class Report:
         else:
             self._bars.console.print(message, markup=False, highlight=False)
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` units of `stage` are finished."""
+    def __call__(self, stage: str, done: int, total: int, detail: str = "") -> None:
+        """`done` of `total` units of `stage` are finished; a bar shows `detail` beside its name."""
         if self._bars is None:
             if stage != self._stage:
                 note(f"{stage} ...")
         elif stage != self._stage or self._task is None:
             self._task = self._bars.add_task(stage, total=total, completed=done)
         else:
-            self._bars.update(self._task, completed=done, total=total)
+            self._bars.update(self._task, completed=done, total=total, description=f"{stage} {detail}".rstrip())
         self._stage = stage
 
 

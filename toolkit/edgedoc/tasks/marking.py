@@ -43,10 +43,10 @@ class Flag(StrEnum):
 class WindowResult:
     """One window's cuts and their bill; positions are characters of the document, times seconds.
 
-    `heads` counts chunks the model named and `matched` those that were found, `misplaced` those that are in the text but
-    before the one named before; `asked` are the decisions left to the
-    model among `written_tokens`. The first cut is the window's start. Scoring fills `weighed`: every place it looked at
-    and the probability of a boundary there, given one at the place before.
+    `heads` counts chunks the model named and `matched` those that were found, `misplaced` those that are in the text
+    but before the one named before; `asked` are the decisions left to the model among `written_tokens`. The first cut
+    is the window's start. Scoring fills `weighed`: every place it looked at and the probability of a boundary there,
+    given one at the place before.
     """
 
     start: int

@@ -1,0 +1,40 @@
+"""The documents of a suite, written beside the results before anything is measured. Scores nothing.
+
+Whoever scores or reports later reads the same documents, whatever has become of their source.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgedoc.files import write
+from edgedoc.recipes import Task
+from edgedoc_bench import corpus
+from edgedoc_bench.cells import digest
+from edgedoc_bench.corpus import Sample
+from edgedoc_bench.results import documents_path, documents_text
+from edgedoc_bench.suite import SuiteFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Set:
+    """Documents of a task as they lie on disk."""
+
+    name: str
+    task: Task
+    samples: tuple[Sample, ...]
+    path: Path
+    sha256: str
+
+
+def lay_out(suite: SuiteFile, out: Path) -> dict[tuple[str, Task], Set]:
+    """The documents of every task, read and written beside the results. Raises what `corpus.load` raises."""
+    found = {}
+    for work in suite.suite.tasks:
+        samples = corpus.load(work.documents, work.task, limit=work.limit, base=suite.base)
+        path = documents_path(out, work.documents, work.task)
+        text = documents_text(samples)
+        write(path, text)
+        found[work.documents, work.task] = Set(
+            name=work.documents, task=work.task, samples=samples, path=path, sha256=digest(text)
+        )
+    return found

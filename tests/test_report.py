@@ -1,0 +1,156 @@
+"""The report: complete, offline, true to the results, and in words where a tool without a model is better."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from bench_results import MODEL, write_results
+from edgedoc.errors import UsageError
+from edgedoc_bench import report, report_html, results
+from edgedoc_bench.report_columns import significant
+from edgedoc_bench.report_rows import groups
+from edgedoc_bench.report_tables import context_table, cost_table, memory_table
+from edgedoc_bench.results import Writer
+from edgedoc_bench.verdicts import baseline_sentences, loss_sentences, verdict
+
+VOID = {"meta", "br", "circle", "rect", "path", "img"}
+
+
+class Checker(HTMLParser):
+    """Collects what is left open, and every address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action", "srcset")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Results of `bench_results`, with prices."""
+    return write_results(tmp_path, prices=True)
+
+
+def test_the_page_is_one_file_that_needs_no_network(folder: Path) -> None:
+    html = report.write(folder).read_text("utf-8")
+    checker = Checker()
+    checker.feed(html)
+
+    assert checker.open == [] and checker.addresses == []
+    assert not re.search(r"https?://|@import|url\(", html)
+    assert html.count("<script>") == html.count("<style>") == 1
+
+
+def test_both_reports_say_what_was_measured_where_and_what_was_not(folder: Path) -> None:
+    html = report.write(folder)
+    for text in (html.read_text("utf-8"), html.with_suffix(".md").read_text("utf-8")):
+        for wanted in (
+            *("Testing Engine", "numpy 2.0", "11 documents", "2026-11-23", "edgedoc bench quick"),
+            *("openvino is not installed", "no counters here", "EUR/1000 documents, cloud"),
+            *("onnx int8", "Runner-up", "trafilatura", "token F1", "1.00 s a document"),
+        ):
+            assert wanted.replace("'", "&#x27;") in text or wanted in text, wanted
+
+
+def test_there_is_a_plot_for_every_cost_and_kind(folder: Path) -> None:
+    html = report_html.page(results.read(folder), groups(results.read(folder)))
+
+    # Agreement and two kinds, each against money, seconds, file and memory.
+    assert html.count('<svg class="plot"') == 3 * 4
+    assert html.count("on the frontier: ") == 3 * 4
+
+
+def test_figures_are_beside_those_of_full_precision(folder: Path) -> None:
+    (group,) = groups(results.read(folder))
+    table = cost_table(group)
+    rows = dict(table.rows)
+    titles = [title for title, _ in table.head]
+    size = rows["gguf int8"][titles.index("file MB")]
+
+    assert (size.text, size.remark) == ("3.6", "0.28 x")
+    assert rows["gguf int4"][titles.index("s/document")].best
+    assert [rows[name][titles.index("heads found")].text for name in ("gguf f32", "gguf int4")] == ["100.00%", "85.0%"]
+    assert rows["gguf f32"][titles.index("same tokens")].text == "", "with itself"
+    assert not rows["rules"][titles.index("s/document")].best
+    assert rows["openvino-genai"][0].text == "skipped: openvino is not installed"
+    assert "joules" not in " ".join(titles), "a column without a figure is left out"
+    assert memory_table(group) is context_table(results.read(folder)) is None
+
+
+def test_it_is_said_when_a_tool_without_a_model_is_better(folder: Path) -> None:
+    (group,) = groups(results.read(folder))
+    sentences = baseline_sentences(group)
+
+    assert verdict(group) == (
+        "Without a model: by token F1, the best of the tools that are no models beats every model on article and "
+        "thread. It is 500 times as fast."
+    )
+    assert sentences[0].startswith(
+        f"article, 8 documents: rules 0.974, {MODEL} gguf int8 0.903 token F1; model less tool -0.070"
+    )
+    assert "model less tool" not in sentences[1], "three documents have no interval"
+
+
+def test_a_floor_that_does_better_is_said_and_is_no_tool(folder: Path) -> None:
+    (group,) = groups(results.read(folder))
+    entries = [
+        replace(entry, subject={"rules": "uniform"}.get(entry.subject, entry.subject)) for entry in group.entries
+    ]
+    text = verdict(replace(group, entries=tuple(entries)))
+
+    assert "100 times as fast" in text, "trafilatura, not the floor"
+    assert "On article and thread even a floor, which reads nothing, does better than every model." in text
+
+
+def test_it_is_said_what_quantising_lost(folder: Path) -> None:
+    (group,) = groups(results.read(folder))
+    found = loss_sentences(group)
+
+    assert found[0] == f"{MODEL} gguf int4 differs from full precision on article: token F1 -0.100 (-0.100 to -0.100)."
+    assert found[-1].startswith("In 1 comparison of an artifact with full precision")
+
+
+def test_a_file_cut_off_mid_line_gives_a_report_that_says_so(folder: Path) -> None:
+    path = folder / results.NAME
+    path.write_bytes(path.read_bytes()[:-20])
+
+    assert "cut off" in report.write(folder).read_text("utf-8")
+
+
+def test_names_cannot_become_markup(folder: Path) -> None:
+    with Writer.open(folder) as writer:
+        writer.add(
+            "failure", {"cell": None, "name": "<script>x", "document": None, "stage": "export", "message": "a|b\n<b>"}
+        )
+    html = report.write(folder)
+
+    assert "<script>x" not in html.read_text("utf-8")
+
+
+def test_nothing_to_report_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        report.write(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (1234.5, "1,234"), (12.345, "12.3"), (1.5, "1.50"), (0.0123, "0.0123"), (0.0000456, "0.0000456")],
+)
+def test_three_digits_count(value: float, text: str) -> None:
+    assert significant(value) == text
