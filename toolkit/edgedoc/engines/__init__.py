@@ -5,6 +5,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from edgedoc.engines.base import BatchEngine as BatchEngine
 from edgedoc.engines.base import Engine as Engine
 from edgedoc.engines.base import Logits as Logits
 from edgedoc.errors import UsageError
@@ -23,10 +24,12 @@ class Entry(NamedTuple):
     """What it runs on, as `import` knows it."""
     own: tuple[str, ...]
     """Options that only this engine has."""
+    batches: bool = False
+    """Whether it can hold several sequences: it is a `BatchEngine`, and `load` has `sequences`."""
 
 
 ENGINES = {
-    "gguf": Entry("edgedoc.engines.llama", "LlamaEngine", "llama_cpp", ("gpu_layers", "kv_type", "adapter_path")),
+    "gguf": Entry("edgedoc.engines.llama", "LlamaEngine", "llama_cpp", ("gpu_layers", "kv_type", "adapter_path"), True),
     "onnx": Entry("edgedoc.engines.onnx", "OnnxEngine", "onnxruntime", ("provider",)),
 }
 """Model format -> engine, the one to prefer first."""
@@ -47,12 +50,14 @@ def load(
     kv_type: "KvType | None" = None,
     provider: str | None = None,
     memory_limit: int | None = None,
+    sequences: int = 1,
 ) -> Engine:
     """Load an artifact with its adapter, an artifact folder or a bare model file with the engine for its format.
 
     Options: see `LlamaEngine.load` (`gpu_layers`, `kv_type`: GGUF only) and `OnnxEngine.load` (`provider`: ONNX only;
-    "auto" and "cpu" mean the same to both). Raises what these raise, and UsageError for a format without an engine or
-    for another format's option.
+    "auto" and "cpu" mean the same to both). With several `sequences` the engine is a `BatchEngine`, which
+    `Entry.batches` of a format promises; short of memory it may have fewer. Raises what these raise, and UsageError for
+    a format without an engine or for another format's option.
     """
     from edgedoc.artifact import Artifact
 
@@ -74,6 +79,13 @@ def load(
     entry = ENGINES[format_name]
     if foreign := [name for name in own if name not in entry.own]:
         raise UsageError(f"{' and '.join(foreign)} cannot be chosen for {format_name} models. Leave it out.")
+    if sequences != 1:
+        if not entry.batches:
+            raise UsageError(
+                f"{format_name} models run one document at a time. Use a GGUF artifact (edgedoc export MODEL --format "
+                "gguf), or ask for 1 in flight."
+            )
+        own["sequences"] = sequences
     engine = getattr(importlib.import_module(entry.module), entry.name).load(
         path,
         context_length=context_length,

@@ -1,7 +1,7 @@
-"""The engine contract: token ids in, logits out. Knows no text, no tokenizer, no file format."""
+"""The engine contracts: token ids in, logits out. Know no text, no tokenizer, no file format."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,3 +36,41 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model. Safe to call twice; any other call afterwards raises EngineError."""
+
+
+class Feed(NamedTuple):
+    """What one sequence is fed in a shared step, and how many rows of logits it wants of the last of it."""
+
+    sequence: int
+    tokens: Sequence[int]
+    logits: int = 1
+
+
+class BatchEngine(Engine, Protocol):
+    """One model and several sequences, each with positions of its own that no other sees.
+
+    `extend`, `rewind` and `position` are those of sequence 0; `context_length` is what each sequence has.
+    """
+
+    @property
+    def sequences(self) -> int:
+        """How many there are, numbered from 0."""
+
+    def length(self, sequence: int) -> int:
+        """Tokens that `sequence` was fed and has not forgotten. Raises EngineError for one that is not there."""
+
+    def step(self, feeds: Sequence[Feed]) -> list[Logits]:
+        """Feed several sequences at once: the logits of each feed as `extend` returns them, in the order of `feeds`.
+
+        Raises what `extend` raises, and EngineError for a sequence that is not there or is fed twice; every sequence
+        then holds what it held before the call.
+        """
+
+    def forget(self, sequence: int, position: int) -> None:
+        """`rewind` for one sequence."""
+
+    def share(self, source: int, target: int, length: int) -> None:
+        """Give `target` the first `length` positions of `source`, instead of all it holds; nothing is computed.
+
+        Raises EngineError when `source` holds fewer.
+        """

@@ -1,14 +1,14 @@
 """How much memory llama.cpp needs for a model, from its header alone, and the largest context a budget allows.
 
 The parts were fitted to the buffer sizes llama.cpp 0c1e57098 logs for three qwen2 shapes (4 layers x 256, 24 x 896,
-28 x 1536) at contexts of 512 to 32,768 and match them within 2 MB with flash attention on; tests/test_llama_engine.py
-compares them with the resident memory of a real load.
+28 x 1536) at contexts of 512 to 32,768 and match them within 2 MB; tests/test_memory.py compares them with the resident
+memory of a real load.
 """
 
 from dataclasses import replace
 from typing import Literal
 
-from edgedoc.engines.feeding import OUTPUT_ROWS
+from edgedoc.engines.feeding import OUTPUT_ROWS, PASS_TOKENS
 from edgedoc.engines.gguf_header import GgufHeader
 from edgedoc.engines.memory import DEFAULT_CONTEXT, MemoryPlan, first_fitting
 from edgedoc.errors import UsageError
@@ -42,17 +42,23 @@ def plan_memory(
     context_length: int | None = None,
     minimum_context: int | None = None,
     kv_type: KvType | None = None,
+    sequences: int = 1,
     batch: int = 512,
     limit: int | None = None,
     adapter: int = 0,
 ) -> MemoryPlan:
-    """Choose context length and KV type: f16 at the wanted length, else q8_0, else q8_0 and shorter.
+    """Choose sequences, context length and KV type: f16 at the wanted length, else q8_0, else q8_0 and shorter.
+
+    Of `sequences`, each with a context of that length, as many as fit: they only save time, so all but one are given
+    up before the first one's cache gets worse.
 
     `context_length` defaults to the trained one, at most 8,192; `minimum_context` is how far it may shrink and
     defaults to no shrinking when a length was asked for. `limit` (bytes) replaces the memory found on this machine.
     `adapter`: bytes of a LoRA that is loaded beside the model.
     Raises NotEnoughMemoryError with the figures when nothing fits, UsageError for lengths the model cannot have.
     """
+    if sequences < 1:
+        raise UsageError("There must be at least 1 sequence.")
     wanted = min(header.context_length, DEFAULT_CONTEXT) if context_length is None else context_length
     shortest = wanted if context_length is not None else min(wanted, 2 * CONTEXT_STEP)
     if minimum_context is not None:
@@ -65,16 +71,19 @@ def plan_memory(
         raise UsageError(
             f"An 8-bit KV cache needs heads of a multiple of 32 units, this model's have {header.head_dim}."
         )
-    plans = _candidates(header, wanted, shortest, kv_type, batch)
+    plans = _candidates(header, wanted, shortest, kv_type, sequences, batch)
     return first_fitting([replace(plan, weights=plan.weights + adapter) for plan in plans], limit)
 
 
-def _candidates(header: GgufHeader, wanted: int, shortest: int, kv_type: KvType | None, batch: int) -> list[MemoryPlan]:
+def _candidates(
+    header: GgufHeader, wanted: int, shortest: int, kv_type: KvType | None, sequences: int, batch: int
+) -> list[MemoryPlan]:
     """Plans from best to worst."""
     types: list[KvType] = [kv_type] if kv_type else ["f16", "q8_0"]
     if kv_type is None and header.head_dim % 32:
         types = ["f16"]
-    plans = [_plan(header, wanted, candidate, batch) for candidate in types]
+    plans = [_plan(header, wanted, types[0], batch, count) for count in range(sequences, 1, -1)]
+    plans += [_plan(header, wanted, candidate, batch) for candidate in types]
     length = _padded(wanted) - CONTEXT_STEP
     while length >= _padded(shortest):
         plans.append(_plan(header, length, types[-1], batch))
@@ -86,21 +95,25 @@ def _padded(length: int) -> int:
     return -(-length // CONTEXT_STEP) * CONTEXT_STEP
 
 
-def _plan(header: GgufHeader, context_length: int, kv_type: KvType, batch: int) -> MemoryPlan:
+def _plan(header: GgufHeader, context_length: int, kv_type: KvType, batch: int, sequences: int = 1) -> MemoryPlan:
     context = _padded(context_length)
     block_weights, block_bytes = KV_BYTES[kv_type]
     kv_cache = 2 * header.layers * header.kv_heads * header.head_dim * context * block_bytes // block_weights
     weights = header.tensor_bytes + (header.embedding_bytes if header.tied and is_repacked(header) else 0)
-    rows = min(batch, OUTPUT_ROWS)
-    activations = 4 * batch * (3 * header.feed_forward_length + 4 * header.embedding_length)
-    logits = 4 * rows * (header.vocab_size + header.embedding_length)
-    attention_mask = 2 * batch * context
+    at_once = min(batch, PASS_TOKENS)
+    activations = 4 * at_once * (3 * header.feed_forward_length + 4 * header.embedding_length)
+    # Only f16 goes without flash attention: all heads' scores of a pass are in memory, and the mask is in f32.
+    plain = kv_type == "f16"
+    attention = 4 * at_once * (header.heads * context + 5 * header.embedding_length) if plain else 0
+    attention_mask = (4 if plain else 2) * at_once * context
+    logits = 4 * min(batch, OUTPUT_ROWS) * (header.vocab_size + header.embedding_length)
     vocabulary = TOKEN_BYTES * header.vocab_size + MERGE_BYTES * header.merges
-    buffers = max(activations, logits) + attention_mask + logits + vocabulary + FIXED_BYTES
+    buffers = max(activations, attention, logits) + attention_mask + logits + vocabulary + FIXED_BYTES
     return MemoryPlan(
         weights=weights,
-        kv_cache=kv_cache,
+        kv_cache=kv_cache * sequences,
         buffers=buffers,
         context_length=context,
         kv_type=kv_type,
+        sequences=sequences,
     )

@@ -11,13 +11,17 @@ DEFAULT_CONTEXT = 8192
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPlan:
-    """Bytes a loaded model will hold, beyond the interpreter itself. `available` is None where the system hides it."""
+    """Bytes a loaded model will hold, beyond the interpreter itself. `available` is None where the system hides it.
+
+    `context_length` is what each of the `sequences` has; `kv_cache` counts all of them.
+    """
 
     weights: int
     kv_cache: int
     buffers: int
     context_length: int
     kv_type: str
+    sequences: int = 1
     available: int | None = None
 
     @property
@@ -47,7 +51,12 @@ def _refusal(plan: MemoryPlan, limited: bool) -> str:
     bound = "the memory limit is" if limited else "this machine has available"
     return (
         f"The model needs {megabytes(plan.total)} (weights {megabytes(plan.weights)}, {plan.kv_type} KV cache "
-        f"{megabytes(plan.kv_cache)} for {plan.context_length} tokens, buffers {megabytes(plan.buffers)}) and "
+        f"{megabytes(plan.kv_cache)} for {_tokens(plan)}, buffers {megabytes(plan.buffers)}) and "
         f"{bound} {megabytes(plan.available or 0)}. Free some memory, allow a shorter context, or export a smaller "
         "preset (int4) or model."
     )
+
+
+def _tokens(plan: MemoryPlan) -> str:
+    each = f"{plan.context_length} tokens"
+    return each if plan.sequences == 1 else f"{plan.sequences} x {each}"
