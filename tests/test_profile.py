@@ -40,8 +40,8 @@ def test_an_artifact_is_measured_once(artifact: Artifact, tmp_path: Path) -> Non
 
 def test_the_unit_is_looked_for_when_it_is_asked_for(artifact: Artifact) -> None:
     assert profile_of(artifact, engine(), threads=1).unit is None
-    assert profile_of(artifact, engine(), threads=1, unit=True).unit == 1
-    assert profile_of(artifact, engine(), threads=1).unit == 1
+    assert profile_of(artifact, engine(), threads=1, unit=True).unit == 2
+    assert profile_of(artifact, engine(), threads=1).unit == 2
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_nothing_is_measured_where_nothing_is_drafted(artifact: Artifact, tmp_pa
     assert speculation(artifact, engine(), threads=1, drafts=False, exact=False) is PLAIN
     assert files(tmp_path) == []
     plain = speculation(artifact, engine(), threads=1, drafts=False, exact=True)
-    assert (plain.pace, plain.unit) == (None, 1)
+    assert (plain.pace, plain.unit) == (None, 2)
 
 
 def test_without_a_unit_exact_means_no_drafts(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Whoever scores or reports later reads the same documents, whatever has become of
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgedoc.errors import UsageError
 from edgedoc.files import write
 from edgedoc.recipes import Task
 from edgedoc_bench import corpus
@@ -27,11 +28,17 @@ class Set:
 
 
 def lay_out(suite: SuiteFile, out: Path) -> dict[tuple[str, Task], Set]:
-    """The documents of every task, read and written beside the results. Raises what `corpus.load` raises."""
-    found = {}
+    """The documents of every task, read and written beside the results.
+
+    Raises what `corpus.load` raises, and UsageError for two sets whose copies would have the same name.
+    """
+    found: dict[tuple[str, Task], Set] = {}
     for work in suite.suite.tasks:
         samples = corpus.load(work.documents, work.task, limit=work.limit, base=suite.base)
         path = documents_path(out, work.documents, work.task)
+        other = next((one.name for one in found.values() if one.path == path and one.name != work.documents), None)
+        if other is not None:
+            raise UsageError(f"{other} and {work.documents} have the same last name. Rename one of them.")
         text = documents_text(samples)
         write(path, text)
         found[work.documents, work.task] = Set(

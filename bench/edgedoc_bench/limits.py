@@ -67,9 +67,13 @@ def integer_rate() -> float:
     """
     try:
         import onnxruntime
+    except ImportError as error:
+        raise MissingPackageError("onnxruntime", "onnx") from error
+    try:
         from onnx import TensorProto, helper, numpy_helper
     except ImportError as error:
-        raise MissingPackageError(error.name or "onnx", "onnx,export") from error
+        raise MissingPackageError("onnx", "export") from error
+
     weights = numpy_helper.from_array(np.ones((SIZE, SIZE), np.int8), "weights")
     given = helper.make_tensor_value_info("given", TensorProto.UINT8, [SIZE, SIZE])
     product = helper.make_tensor_value_info("product", TensorProto.INT32, [SIZE, SIZE])

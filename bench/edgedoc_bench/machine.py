@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from edgedoc.engines.host import available_memory, cpu, usable_cores
 
-PACKAGES = ("edgedoc", "llama-cpp-python", "numpy", "tokenizers", "onnxruntime", "gguf")
+PACKAGES = ("edgedoc", "llama-cpp-python", "numpy", "tokenizers", "onnxruntime", "onnxruntime-genai", "gguf")
 
 
 @dataclass(frozen=True, kw_only=True)
