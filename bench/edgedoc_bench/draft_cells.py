@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Contender:
-    """`drafts`: "off" or "on"; of ours also "off, --exact", "on, --exact" and "wrong"."""
+    """`drafts`: "off" or "on", or as `draft_ours` and `draft_peers` have it."""
 
     who: str
     artifact: str
@@ -48,6 +48,7 @@ DECODING = (
     Contender(OURS, "onnx int8", "on"),
 )
 OTHERS = (
+    Contender(LLAMA, "gguf q4_0", "on, 2 tokens"),
     Contender(GENAI, "onnx int8", "off"),
     Contender(GENAI, "onnx int4", "off"),
     Contender(GENAI, "onnx int4", "on"),

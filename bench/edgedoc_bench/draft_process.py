@@ -1,8 +1,8 @@
 """A contender in a process of its own that stays alive and takes one piece of work at a time. Knows no model.
 
 Of many live processes one works while the others wait on stdin: models are loaded once, and neighbouring measurements
-are seconds apart, which on a machine that drifts is worth more than anything else. Standard library only, because one
-contender runs in an environment without edgedoc.
+are seconds apart, which on a machine that drifts is worth more than anything else. Imports nothing that has to be
+installed, because one contender runs in an environment that lacks what edgedoc needs.
 """
 
 import json
