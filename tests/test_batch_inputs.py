@@ -81,6 +81,16 @@ def test_what_is_not_there_or_no_file_says_so(here: Path) -> None:
         plain_file.read(folder)
 
 
+def test_a_folder_that_cannot_be_read_is_not_passed_over(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "pages/shut").mkdir(parents=True)
+    (here / "pages/a.html").write_bytes(PAGE)
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "shut" and real(path, mode))
+    page, shut = _all("pages")
+    assert page.read() == PAGE
+    assert shut.locator == "pages/shut" and "permission denied" in _reason(shut)
+
+
 def test_a_pattern_that_matches_nothing_says_so(here: Path) -> None:
     [source] = _all("nope*.html")
     assert source.locator == "nope*.html" and "cannot be read" in _reason(source)

@@ -52,7 +52,7 @@ CleaningName = Annotated[
     str,
     typer.Option(
         "--cleaning",
-        help="What is cut before the model reads: markup, attributes, or furniture too (half the tokens of many pages).",
+        help="What is cut before the model reads: markup, attributes, or furniture too (half of many pages).",
     ),
 ]
 

@@ -16,7 +16,10 @@ CLASSES = (0, 1, 2, 3, 4, 8, 16, 32)
 EXPECTED = (0.2, 0.4, 0.6, 0.7, 0.85, 0.93, 0.96, 0.98)
 """Share of right guesses assumed for each class before any was seen, worth TRUST guesses."""
 
-TRUST = 4.0
+TRUST = 2.0
+MARGIN = 1.05
+"""What a draft must promise over a plain step: costs are measured and shares estimated, and both may be off."""
+
 MEMORY = 200.0
 """Guesses remembered for a class; older ones count less, because pages differ."""
 
@@ -73,7 +76,7 @@ class Pace:
 
         0 means a plain step. argmax over d of (1 + expected accepted of d) / T(1 + d).
         """
-        best, rate = 0, 1.0 / self.costs(1)
+        best, rate = 0, MARGIN / self.costs(1)
         expected, likely = 1.0, 1.0
         agreement, sizes = self.agreements[place], self.costs.sizes
         most = min(available, self.costs.most - 1)
