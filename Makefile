@@ -1,7 +1,7 @@
 # Five verbs. The first one used creates .venv; llama-cpp-python is compiled then, which takes about five minutes.
 #   make test EXTRAS=gguf,export,dev     another set of extras (see pyproject.toml)
 PYTHON ?= python3
-EXTRAS ?= gguf,onnx,export,bench,dev
+EXTRAS ?= gguf,onnx,export,batch,bench,dev
 
 # GCC 12 miscompiles llama.cpp's AMX kernels, and they crash (llama.cpp issue 20824): CPUs that have AMX do without.
 ifneq (,$(findstring amx_tile,$(shell cat /proc/cpuinfo 2>/dev/null)))

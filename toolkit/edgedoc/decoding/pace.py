@@ -70,6 +70,11 @@ class Pace:
         """`trails` is how many a Drafter may follow at once; each has its place and its own record."""
         self.costs = costs
         self.agreements = tuple(Agreement() for _ in range(trails))
+        # Were the first guess right so seldom, and all others whenever it is, no length would pay. Time spent on finding
+        # that out step by step lets the engine's other threads fall asleep.
+        self._hopeless = min(
+            ((MARGIN * costs(size) / costs(1) - 1.0) / (size - 1) for size in costs.sizes[1:]), default=1.0
+        )
 
     def length(self, place: int, agreed: int, available: int) -> tuple[int, float]:
         """How many of the `available` tokens of the trail at `place` to draft, and the tokens a second expected.
@@ -77,8 +82,10 @@ class Pace:
         0 means a plain step. argmax over d of (1 + expected accepted of d) / T(1 + d).
         """
         best, rate = 0, MARGIN / self.costs(1)
-        expected, likely = 1.0, 1.0
         agreement, sizes = self.agreements[place], self.costs.sizes
+        if agreement.share(agreed) <= self._hopeless:
+            return best, rate
+        expected, likely = 1.0, 1.0
         most = min(available, self.costs.most - 1)
         for drafted in range(1, most + 1):
             likely *= agreement.share(agreed + drafted - 1)
