@@ -4,6 +4,7 @@ edgedoc demo --json > bench/results/demo.json && python tests/test_readme.py    
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from edgedoc_bench.demo import table
 ROOT = Path(__file__).parents[1]
 README, RESULT = ROOT / "README.md", ROOT / "bench" / "results" / "demo.json"
 BEGIN, END = "<!-- demo -->\n", "<!-- /demo -->"
+QUOTE = re.compile(r"<!-- from (\S+) -->\n(.*?)<!-- /from -->", re.DOTALL)
 
 
 def render() -> str:
@@ -27,6 +29,18 @@ def test_demo_block_is_the_committed_result() -> None:
         pytest.skip("not a checkout")
     shown = README.read_text("utf-8").split(BEGIN)[1].split(END)[0]
     assert shown == render(), "refresh it: python tests/test_readme.py"
+
+
+def test_quoted_figures_are_those_of_the_committed_results() -> None:
+    """Every line of a quotation stands in the file it is from, so that a new measurement shows here as well."""
+    if not README.exists():
+        pytest.skip("not a checkout")
+    quoted = QUOTE.findall(README.read_text("utf-8"))
+    assert quoted
+    for source, block in quoted:
+        known = set((ROOT / source).read_text("utf-8").splitlines())
+        strange = [line for line in block.splitlines() if line not in known]
+        assert not strange, f"not in {source}: {strange}"
 
 
 def test_demo_result_is_a_measurement() -> None:

@@ -70,8 +70,8 @@ class Pace:
         """`trails` is how many a Drafter may follow at once; each has its place and its own record."""
         self.costs = costs
         self.agreements = tuple(Agreement() for _ in range(trails))
-        # Were the first guess right so seldom, and all others whenever it is, no length would pay. Time spent on finding
-        # that out step by step lets the engine's other threads fall asleep.
+        # Were the first guess right so seldom, and all others whenever it is, no length would pay. Time spent on
+        # finding that out at every step would let the engine's other threads fall asleep.
         self._hopeless = min(
             ((MARGIN * costs(size) / costs(1) - 1.0) / (size - 1) for size in costs.sizes[1:]), default=1.0
         )
