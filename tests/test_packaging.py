@@ -1,7 +1,11 @@
 """What the wheel would hold, and that the places that state a version or an extra agree."""
 
 import ast
+import importlib.util
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,12 +24,21 @@ def pyproject() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
+def packages(root: Path, include: list[str], namespaces: bool) -> list[str]:
+    """What setuptools finds; in a process of its own, because it refuses where distutils was imported before it."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("setuptools is not installed")
+    finder = "find_namespace_packages" if namespaces else "find_packages"
+    script = f"import json, setuptools; print(json.dumps(setuptools.{finder}({str(root)!r}, include={include!r})))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
 def test_the_wheel_holds_our_packages_and_nothing_else(pyproject: dict[str, Any]) -> None:
-    setuptools = pytest.importorskip("setuptools")
     find = pyproject["tool"]["setuptools"]["packages"]["find"]
     assert find["where"] == list(ROOTS)
-    finder = setuptools.find_namespace_packages if find["namespaces"] else setuptools.find_packages
-    found = {name for root in find["where"] for name in finder(str(ROOT / root), include=find["include"])}
+    found = {name for root in find["where"] for name in packages(ROOT / root, find["include"], find["namespaces"])}
     assert {name.split(".")[0] for name in found} == PACKAGES
     # A folder of modules without __init__.py works from the checkout and is missing from the wheel.
     modules = {
