@@ -86,7 +86,9 @@ def _documents(path: Path) -> Iterator[Document | Sample]:
     if path.name.endswith(SUFFIXES):
         for number, row in rows(path):
             where = f"{path.name}:{number}"
-            yield _sample(row, where) if "source" in row else document(row, where)
+            # Where a row has its items, its source is where it is from.
+            itemised = "sentences" in row or "paragraphs" in row
+            yield _sample(row, where) if "source" in row and not itemised else document(row, where)
         return
     files = sorted(path.rglob("*.md")) if path.is_dir() else [path] if path.suffix == ".md" else []
     for file in files:
