@@ -88,3 +88,9 @@ def test_importing_the_package_loads_no_runtime() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert child.stdout.strip() == "[]"
+
+
+def test_every_package_a_provider_needs_counts_as_the_engine() -> None:
+    from edgedoc.engines.onnx_session import BACKENDS
+
+    assert {backend.package for backend in BACKENDS.values()} == {*engines.ENGINES["onnx"].distributions}

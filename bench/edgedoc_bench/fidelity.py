@@ -4,7 +4,6 @@ Both models read the same tokens one after the other: the logits of full precisi
 0.6 MB), so that the two are never in memory together.
 """
 
-import importlib
 import importlib.resources
 import re
 import tempfile
@@ -24,8 +23,8 @@ from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.manifest import MANIFEST
 from edgedoc.recipes import Recipe, Task, list_recipes
-from edgedoc.tasks.budget import contexts
-from edgedoc.tokens import Prompt, Tokenizer
+from edgedoc.tasks.opening import plan_engine
+from edgedoc.tokens import Tokenizer
 from edgedoc_bench.chunk_passages import read_chunked
 from edgedoc_bench.divergence import Agreement, Place, Tally
 from edgedoc_bench.divergence_words import in_words
@@ -155,7 +154,7 @@ def compare_passages(
         raise UsageError(f"{candidate.path} and {reference.path} have different tokenizers: they are different models.")
     tokenizer = Tokenizer.from_file(candidate.tokenizer_path)
     reads = candidate.recipe.task is Task.READER
-    context = min(_context(reference), _context(candidate))
+    context = min(plan_engine(artifact).context_length for artifact in (reference, candidate))
     passages = make(candidate.recipe, tokenizer, context)
     with tempfile.TemporaryFile(prefix="edgedoc-logits-") as file:
         longest = max((len(passage.tokens) for passage in passages), default=1)
@@ -258,18 +257,6 @@ def _logits(engine: Engine, passage: Passage) -> Iterator[tuple[int, NDArray[np.
     for start in range(0, len(passage.tokens), SLAB):
         part = passage.tokens[start : start + SLAB]
         yield start, engine.extend(part, logits=len(part))
-
-
-def _context(artifact: Artifact) -> int:
-    """Tokens this machine's memory and the artifact allow, as far as a window of the recipe needs them."""
-    recipe = artifact.recipe
-    wanted, least = contexts(recipe, Prompt(recipe, Tokenizer.from_file(artifact.tokenizer_path)).overhead)
-    plan = importlib.import_module(ENGINES[artifact.format].module).plan(
-        artifact.model_path,
-        context_length=wanted,
-        minimum_context=least,
-    )
-    return int(plan.context_length)
 
 
 def _figures(found: Agreement) -> str:

@@ -4,7 +4,6 @@ Decoding reads every weight once a token, so memory bandwidth divided by a model
 bound is printed for the real models next to what limits this machine.
 """
 
-import importlib.metadata
 import platform
 import sys
 import time
@@ -15,10 +14,10 @@ import numpy as np
 
 from edgedoc import __version__
 from edgedoc.catalogue import align
+from edgedoc.engines import ENGINES, version
 from edgedoc.engines.host import Cpu, available_memory, cpu, usable_cores
 from edgedoc.engines.native import load_library
 from edgedoc.engines.onnx_session import (
-    BACKENDS,
     Provider,
     available_providers,
     choose_provider,
@@ -30,10 +29,6 @@ from edgedoc.fastest import lines as speed_lines
 from edgedoc.fastest import ranking
 from edgedoc.store import home, list_artifacts
 
-_ENGINES = {
-    "gguf": (("llama-cpp-python",), "gguf"),
-    "onnx": (("onnxruntime", *(backend.package for backend in BACKENDS.values())), "onnx"),
-}
 _EXPORTERS = {"gguf": (("gguf",), "export"), "onnx": (("onnx",), "export")}
 """Format -> the distributions that bring the package, and the extra that installs the first of them."""
 _TRAFFIC = {"reader-lm-0.5b int8": 525e6, "reader-lm-0.5b int4": 278e6, "reader-lm-1.5b int4": 868e6}
@@ -48,7 +43,7 @@ def examine() -> dict[str, object]:
         "edgedoc": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "engines": {name: _package(*needs) for name, needs in _ENGINES.items()},
+        "engines": {name: _package(entry.distributions, name) for name, entry in ENGINES.items()},
         "exporters": {name: _package(*needs) for name, needs in _EXPORTERS.items()},
         "gpu_offload": {"gguf": _gguf_offload(), "onnx": _onnx_offload()},
         "cpu": processor._asdict(),
@@ -111,12 +106,7 @@ def _timed(pool: ThreadPoolExecutor, parts: list[np.ndarray[tuple[int], np.dtype
 
 
 def _package(names: tuple[str, ...], extra: str) -> str:
-    for name in names:
-        try:
-            return f"{name} {importlib.metadata.version(name)}"
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return f"not installed; get it with: pip install 'edgedoc[{extra}]'"
+    return version(names) or f"not installed; get it with: pip install 'edgedoc[{extra}]'"
 
 
 def _gguf_offload() -> str:

@@ -120,6 +120,11 @@ class Manifest:
         """The manifest as JSON text; `Manifest.from_json` of it gives an equal manifest."""
         return json.dumps(to_table(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
+    @property
+    def sha256(self) -> str:
+        """Of the JSON text, hexadecimal: the artifact's identity, since the checksums of all its files are in there."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     @classmethod
     def from_json(cls, text: str, origin: str) -> "Manifest":
         """Read a manifest; `origin` names it in messages. Raises ArtifactError for all but schema 1, to the letter."""

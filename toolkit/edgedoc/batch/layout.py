@@ -8,9 +8,8 @@ from pathlib import Path
 
 from edgedoc.artifact import Artifact
 from edgedoc.engines.host import available_memory, usable_cores
-from edgedoc.tasks.budget import contexts
+from edgedoc.tasks.opening import plan_engine
 from edgedoc.tasks.pipeline import Settings
-from edgedoc.tokens import Prompt, Tokenizer
 
 INTERPRETER = 160 << 20
 """Bytes of a worker beside its models: Python, numpy, tokenizers, the engine's libraries, a large page."""
@@ -59,15 +58,4 @@ def worker_memory(settings: Settings) -> int:
 
 
 def _needed(path: Path, sequences: int) -> int:
-    """Bytes the engine of an artifact will hold, as its loading computes them."""
-    from edgedoc.engines import llama, onnx
-    from edgedoc.manifest import Format
-
-    artifact = Artifact.open(path)
-    wanted, least = contexts(
-        artifact.recipe, Prompt(artifact.recipe, Tokenizer.from_file(artifact.tokenizer_path)).overhead
-    )
-    model = artifact.model_path
-    if artifact.format is Format.GGUF:
-        return llama.plan(model, context_length=wanted, minimum_context=least, sequences=sequences).total
-    return onnx.plan(model, context_length=wanted, minimum_context=least).total
+    return plan_engine(Artifact.open(path), sequences=sequences).total

@@ -1,7 +1,9 @@
 """Engines by model format. Nothing heavy is imported before `load` is called."""
 
 import importlib
+import importlib.metadata
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -24,13 +26,28 @@ class Entry(NamedTuple):
     """What it runs on, as `import` knows it."""
     own: tuple[str, ...]
     """Options that only this engine has."""
+    distributions: tuple[str, ...]
+    """What the package may be installed as."""
     batches: bool = False
     """Whether it can hold several sequences: it is a `BatchEngine`, and `load` has `sequences`."""
 
 
 ENGINES = {
-    "gguf": Entry("edgedoc.engines.llama", "LlamaEngine", "llama_cpp", ("gpu_layers", "kv_type", "adapter_path"), True),
-    "onnx": Entry("edgedoc.engines.onnx", "OnnxEngine", "onnxruntime", ("provider",)),
+    "gguf": Entry(
+        "edgedoc.engines.llama",
+        "LlamaEngine",
+        "llama_cpp",
+        ("gpu_layers", "kv_type", "adapter_path"),
+        ("llama-cpp-python",),
+        batches=True,
+    ),
+    "onnx": Entry(
+        "edgedoc.engines.onnx",
+        "OnnxEngine",
+        "onnxruntime",
+        ("provider",),
+        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"),
+    ),
 }
 """Model format -> engine, the one to prefer first."""
 
@@ -38,6 +55,16 @@ ENGINES = {
 def installed() -> tuple[str, ...]:
     """The formats whose engine's package is on this machine; nothing is imported to find out."""
     return tuple(name for name, entry in ENGINES.items() if importlib.util.find_spec(entry.package) is not None)
+
+
+def version(distributions: Iterable[str]) -> str | None:
+    """Name and version of the first of them that is on this machine; nothing is imported to find out."""
+    for name in distributions:
+        try:
+            return f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def load(

@@ -1,14 +1,11 @@
 """One document from HTML to Markdown to chunks, as a row that says how it went. Knows no command line and no output."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edgedoc import __version__
 from edgedoc.artifact import Artifact
@@ -18,6 +15,7 @@ from edgedoc.documents.cleaning import DEFAULT, Cleaning
 from edgedoc.errors import EdgedocError
 from edgedoc.recipes import Mode
 from edgedoc.tasks.chunker import Chunker
+from edgedoc.tasks.opening import Closing
 from edgedoc.tasks.reader import Fallback, Reader
 
 
@@ -63,10 +61,7 @@ class Settings:
         if found["chunker"].manifest.adapters and self.mode is not None:
             found["chunker"] = found["chunker"].adapted(self.mode)
         return {
-            role: {
-                "recipe": artifact.recipe.name,
-                "sha256": hashlib.sha256(artifact.manifest.to_json().encode()).hexdigest(),
-            }
+            role: {"recipe": artifact.recipe.name, "sha256": artifact.manifest.sha256}
             for role, artifact in found.items()
         }
 
@@ -108,7 +103,7 @@ class Row:
         return {**plain, "chunks": [chunk.as_dict() for chunk in self.chunks], "notes": list(self.notes)}
 
 
-class Pipeline:
+class Pipeline(Closing):
     """A reader and a chunker, and what is asked of them. Use as a context manager, or call `close`."""
 
     def __init__(self, reader: Reader, chunker: Chunker, settings: Settings) -> None:
@@ -152,14 +147,6 @@ class Pipeline:
         """Free both engines."""
         self._reader.close()
         self._chunker.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def run(
         self,

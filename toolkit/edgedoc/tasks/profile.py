@@ -5,7 +5,6 @@ measured elsewhere, or with another runtime, is measured again. Knows no documen
 """
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ from edgedoc import __version__
 from edgedoc.artifact import Artifact
 from edgedoc.decoding.pace import Costs
 from edgedoc.decoding.step_costs import exact_unit, measure
-from edgedoc.engines import ENGINES, Engine
+from edgedoc.engines import ENGINES, Engine, version
 from edgedoc.engines.host import cpu, usable_cores
 from edgedoc.errors import EdgedocError
 from edgedoc.files import write
@@ -90,12 +89,11 @@ def profiles() -> Iterator[Profile]:
 
 
 def _blank(artifact: Artifact, threads: int) -> Profile:
-    manifest = artifact.manifest.to_json() + (artifact.adapter or "")
     return Profile(
         recipe=artifact.recipe.name,
         format=str(artifact.format),
         preset=artifact.manifest.preset,
-        artifact=hashlib.sha256(manifest.encode()).hexdigest(),
+        artifact=f"{artifact.manifest.sha256}{artifact.adapter or ''}",
         cpu=cpu().name,
         threads=threads,
         runtime=_runtime(str(artifact.format)),
@@ -108,10 +106,8 @@ def _fingerprint(blank: Profile) -> str:
 
 
 def _runtime(format_name: str) -> str:
-    package = ENGINES[format_name].package
-    for name in importlib.metadata.packages_distributions().get(package, ()):
-        return f"{name} {importlib.metadata.version(name)}"
-    return package
+    entry = ENGINES[format_name]
+    return version(entry.distributions) or entry.package
 
 
 def _read(path: Path) -> Profile | None:
