@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from edgedoc import console
-from edgedoc.cli.options import Json
-from edgedoc.errors import UsageError
+from edgedoc.cli.options import Json, named
 
 Folder = Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder that edgedoc bench wrote.")]
 
@@ -97,14 +96,13 @@ def recommend(
     from edgedoc_bench.report_rows import groups
     from edgedoc_bench.results import read
 
-    if prefer not in list(Prefer):
-        raise UsageError(f"--prefer is {', '.join(Prefer)}, not {prefer!r}.")
+    preferred = named("prefer", Prefer, prefer)
     limits = Limits(
         memory=console.size(max_memory) if max_memory is not None else None,
         seconds=max_seconds,
         agreement=MIN_AGREEMENT if min_agreement is None else min_agreement,
     )
-    found = [(group, choose(group, limits, Prefer(prefer))) for group in groups(read(results)) if group.models]
+    found = [(group, choose(group, limits, preferred)) for group in groups(read(results)) if group.models]
     if json:
         console.data({"limits": limits.text(), "choices": [choice.as_dict(group) for group, choice in found]})
     else:

@@ -1,6 +1,7 @@
 """Options that several commands have, and what their values mean. Knows no command."""
 
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from edgedoc.recipes import Mode
     from edgedoc.tasks.reader import Fallback
 
+Kind = TypeVar("Kind", bound=StrEnum)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _READER = "Artifact folder or recipe name; default: the bundled nano-reader."
 _CHUNKER = "Artifact folder or recipe name; default: the bundled nano-chunker of the mode."
@@ -57,28 +59,30 @@ CleaningName = Annotated[
 ]
 
 
+def named(option: str, kind: type[Kind], name: str) -> Kind:
+    """What the value `name` of `option` means, out of all there are. Raises UsageError."""
+    known = [str(value) for value in kind]
+    if name not in known:
+        raise UsageError(f"--{option} is {(' or ' if len(known) == 2 else ', ').join(known)}, not {name!r}.")
+    return kind(name)
+
+
 def cleaning_named(name: str) -> "Cleaning":
     """The level of cleaning meant. Raises UsageError."""
     from edgedoc.documents.cleaning import Cleaning
 
-    if name not in list(Cleaning):
-        raise UsageError(f"--cleaning is {', '.join(Cleaning)}, not {name!r}.")
-    return Cleaning(name)
+    return named("cleaning", Cleaning, name)
 
 
 def fallback_named(name: str) -> "Fallback":
     """The fallback meant. Raises UsageError."""
     from edgedoc.tasks.reader import Fallback
 
-    if name not in list(Fallback):
-        raise UsageError(f"--fallback is {' or '.join(Fallback)}, not {name!r}.")
-    return Fallback(name)
+    return named("fallback", Fallback, name)
 
 
 def mode_named(name: str | None) -> "Mode | None":
     """The chunker's mode meant. Raises UsageError."""
     from edgedoc.recipes import Mode
 
-    if name is not None and name not in list(Mode):
-        raise UsageError(f"--mode is {', '.join(Mode)}, not {name!r}.")
-    return Mode(name) if name is not None else None
+    return named("mode", Mode, name) if name is not None else None
