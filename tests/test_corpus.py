@@ -87,6 +87,11 @@ def test_a_limit_takes_documents_from_all_over_the_set(tmp_path: Path) -> None:
         ("wiki.txt", WIKI, [("Three",)]),
         ("choi.txt", "==========\nOne.\nTwo.\n==========\nThree.\n", [("Three",)]),
         ("set.jsonl", json.dumps({"id": "x", "sentences": ["One.", "Two."], "boundaries": [0, 1]}), [("Two.",)]),
+        (
+            "from.jsonl",
+            json.dumps({"id": "x", "source": "where", "sentences": ["One.", "Two."], "boundaries": [0, 1]}),
+            [("Two.",)],
+        ),
         ("own.jsonl", json.dumps({"id": "x", "source": "One. Two.", "boundaries": [5]}), [("Two.",)]),
     ],
 )

@@ -19,11 +19,12 @@ from edgedoc_bench.cell_contract import Order, Subject
 from edgedoc_bench.corpus import Sample
 from edgedoc_bench.energy import Counter, open_counter
 from edgedoc_bench.peak import peak_memory
+from edgedoc_bench.private_stdout import private_stdout
 
 
 def main() -> None:
     """Serve stdin to its end; a failure to load is told and ends it."""
-    replies = _private_stdout()
+    replies = private_stdout()
     started = time.perf_counter()
     order = Order(**json.loads(sys.stdin.readline()))
     try:
@@ -105,13 +106,6 @@ def _is_missing(error: Exception) -> bool:
     from edgedoc.errors import MissingPackageError
 
     return isinstance(error, MissingPackageError | ImportError)
-
-
-def _private_stdout() -> TextIO:
-    """The stdout the parent reads; what native code prints goes to stderr from here on."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(private, "w", encoding="utf-8", newline="\n")
 
 
 def _say(replies: TextIO, content: dict[str, Any]) -> None:

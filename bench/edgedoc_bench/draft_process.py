@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from edgedoc import __file__ as edgedoc_file
 from edgedoc.errors import EngineError
+from edgedoc_bench.private_stdout import private_stdout
 
 Answer = dict[str, Any]
 
@@ -82,9 +83,7 @@ class Worker:
 
 def serve(load: Callable[[dict[str, Any]], Callable[[dict[str, Any]], Answer]]) -> None:
     """The child's end: `load` what the command line names, then answer work until stdin ends."""
-    # Native libraries write to stdout as they please.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    answers = private_stdout()
     work = load(json.loads(sys.argv[1]))
     print("{}", file=answers, flush=True)
     for line in sys.stdin:

@@ -2,18 +2,25 @@
 
 As the card (https://huggingface.co/jinaai/reader-lm-0.5b): the page is the user's turn, greedy, at most 1,024 new
 tokens. Not as the card: the generation prompt is supplied, without which the model has to write it itself, and the
-penalty for repetitions is the recipe's. A page that leaves the context no room for an answer keeps its end.
+penalty for repetitions is the recipe's. A page that leaves the context no room for an answer keeps its end, unless the
+number of tokens to write is given.
 """
 
-from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 MAX_NEW_TOKENS = 1024
 
 
-def load(checkpoint: str, threads: int | None, penalty: float) -> Callable[[str], dict[str, Any]]:
-    """What turns a page into an answer and its bill, the keys as in a `sample` row. Raises ImportError."""
+class Convert(Protocol):
+    """Turns a page into an answer and its bill, the keys as in a `sample` row."""
+
+    def __call__(self, page: str, tokens: int | None = None) -> dict[str, Any]:
+        """Given how many `tokens` to write, the model gets the whole page however long; else it ends where it likes."""
+
+
+def load(checkpoint: str, threads: int | None, penalty: float) -> Convert:
+    """The model on so many threads. Raises ImportError."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteriaList
 
@@ -24,7 +31,8 @@ def load(checkpoint: str, threads: int | None, penalty: float) -> Callable[[str]
     model.eval()
     room = model.config.max_position_embeddings - MAX_NEW_TOKENS
 
-    def work(page: str) -> dict[str, Any]:
+    def work(page: str, tokens: int | None = None) -> dict[str, Any]:
+        most = MAX_NEW_TOKENS if tokens is None else min(tokens, MAX_NEW_TOKENS)
         first: list[float] = []
 
         def watch(ids: Any, scores: object) -> Any:
@@ -36,12 +44,15 @@ def load(checkpoint: str, threads: int | None, penalty: float) -> Callable[[str]
         text = tokenizer.apply_chat_template(
             [{"role": "user", "content": page}], tokenize=False, add_generation_prompt=True
         )
-        prompt = tokenizer.encode(text, return_tensors="pt")[:, -room:]
+        prompt = tokenizer.encode(text, return_tensors="pt")
+        if tokens is None:
+            prompt = prompt[:, -room:]
         with torch.inference_mode():
             ids = model.generate(
                 prompt,
                 attention_mask=torch.ones_like(prompt),
-                max_new_tokens=MAX_NEW_TOKENS,
+                min_new_tokens=None if tokens is None else most,
+                max_new_tokens=most,
                 do_sample=False,
                 repetition_penalty=penalty,
                 stopping_criteria=StoppingCriteriaList([watch]),
@@ -54,7 +65,7 @@ def load(checkpoint: str, threads: int | None, penalty: float) -> Callable[[str]
             "seconds": end - begin,
             "prompt_tokens": prompt.shape[1],
             "output_tokens": len(written),
-            "finish": "length" if len(written) == MAX_NEW_TOKENS else "stop",
+            "finish": "length" if len(written) == most else "stop",
             "prefill_seconds": first[0] - begin,
             "decode_seconds": end - first[0],
         }
