@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from edgedoc.decoding.pace import Costs
 from edgedoc.errors import EngineError, UsageError
 from edgedoc.recipes import load_recipe
 from edgedoc.tokens import Tokenizer
+from edgedoc_bench import draft_ours
 from edgedoc_bench.draft_bench import resume
 from edgedoc_bench.draft_bounds import bound
 from edgedoc_bench.draft_cells import CARD, DECODING, EVERY, EXACT, FLYING, MAIN, OURS, WRONG, Contender, take_turns
@@ -22,6 +25,7 @@ from edgedoc_bench.draft_process import Worker
 from edgedoc_bench.draft_table import page
 from edgedoc_bench.draft_targets import targets
 from edgedoc_bench.draft_windows import WINDOW_TOKENS, Page, load_pages, passages, shortest_pages
+from edgedoc_export.build import export
 
 ECHO = """
 import os, sys
@@ -229,8 +233,25 @@ def test_a_whole_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(cells) == ["wrong"]
     for artifact in MAIN:
         found = {one.drafts: cells["wrong"]["answers"][one.name][0] for one in WRONG if one.artifact == artifact}
-        assert found["off"]["drafted"] == 0 < found["wrong"]["drafted"]
-        assert (found["wrong"]["accepted"], found["wrong"]["steps"]) == (0, found["off"]["steps"])
+        # Whether a wrong draft is tried depends on what steps cost here: see the next test.
+        assert found["off"]["drafted"] == found["wrong"]["accepted"] == 0
+        assert found["wrong"]["steps"] == found["off"]["steps"]
+
+
+def test_wrong_drafts_are_tried_where_steps_of_many_tokens_are_cheap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    folder = export("nano-reader", format="onnx", preset="int8", out=tmp_path / "artifact")
+    monkeypatch.setattr(draft_ours, "profile_of", lambda *_, **__: SimpleNamespace(costs=Costs({1: 1.0, 16: 1.0})))
+    answers = {}
+    for drafts in ("off", "wrong"):
+        with draft_ours.open_reader(folder, drafts, 1, 1) as reader:
+            ((_, answers[drafts]),) = reader.answers(_page(0, 2).html)
+    wrong, off = answers["wrong"], answers["off"]
+    assert (wrong.tokens, wrong.steps) == (off.tokens, off.steps)
+    assert off.drafted == wrong.accepted == 0 < wrong.drafted
 
 
 def sample_tokenizer() -> Path:
