@@ -9,7 +9,7 @@ import pytest
 from edgedoc.errors import DocumentError, UsageError
 from edgedoc.recipes import Task
 from edgedoc_bench.chunk_scores import boundary_scores
-from edgedoc_bench.corpus import Sample, load
+from edgedoc_bench.corpus import Sample, load, spread
 from edgedoc_bench.markdown_tree import render
 from edgedoc_bench.page_facts import facts
 from edgedoc_bench.text_scores import token_error_rate, words
@@ -78,6 +78,17 @@ def test_a_limit_takes_documents_from_all_over_the_set(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps({"id": n, "html": "x"}) + "\n" for n in range(10)), "utf-8")
 
     assert [sample.id for sample in load(str(path), Task.READER, limit=3)] == ["0", "3", "6"]
+
+
+def test_a_limit_leaves_no_kind_out() -> None:
+    kinds = ["common"] * 90 + ["rare"] * 9 + ["single"]
+    found = [Sample(id=str(number), kind=kind, source="x") for number, kind in enumerate(kinds)]
+    chosen = spread(found, 31)
+    assert [sum(sample.kind == kind for sample in chosen) for kind in ("common", "rare", "single")] == [21, 9, 1]
+    assert [int(sample.id) for sample in chosen] == sorted(int(sample.id) for sample in chosen)
+    assert [sample.id for sample in spread(found, 7)] == ["0", "30", "60", "90", "93", "96", "99"]
+    assert len(spread(found, 2)) == 2
+    assert spread(found, 100) == spread(found, None) == tuple(found)
 
 
 @pytest.mark.parametrize(

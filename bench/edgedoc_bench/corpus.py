@@ -50,7 +50,7 @@ SETS = ("samples",)
 
 
 def load(name: str, task: Task, *, limit: int | None = None, base: Path | None = None) -> tuple[Sample, ...]:
-    """The documents of a set, at most `limit` of them, evenly spread; a path is relative to `base`.
+    """The documents of a set, at most `limit` of them, spread over kinds; a path is relative to `base`.
 
     A path is JSON lines (.jsonl, .jsonl.gz) or a folder; for a reader see `corpus_pages`, for a chunker `corpus_texts`.
     Raises UsageError for a name that is neither a set nor a path, DocumentError when nothing is in it or a line cannot
@@ -74,7 +74,18 @@ def load(name: str, task: Task, *, limit: int | None = None, base: Path | None =
 
 
 def spread(found: Sequence[Sample], limit: int | None) -> tuple[Sample, ...]:
-    """At most `limit` of the documents, from all over the set: a file has one kind after the other."""
+    """At most `limit` of the documents in their order: as many of each kind as there is room for, evenly spread.
+
+    Kinds are reported apart, so a rare one needs as many documents as a common one.
+    """
     if limit is None or limit >= len(found):
         return tuple(found)
-    return tuple(found[index * len(found) // limit] for index in range(limit))
+    kinds: dict[str, list[int]] = {}
+    for place, sample in enumerate(found):
+        kinds.setdefault(sample.kind, []).append(place)
+    chosen: list[int] = []
+    for done, places in enumerate(sorted(kinds.values(), key=len)):
+        # What a kind before had too few for is left to those after it.
+        share = min(len(places), -(-(limit - len(chosen)) // (len(kinds) - done)))
+        chosen += [places[index * len(places) // share] for index in range(share)]
+    return tuple(found[place] for place in sorted(chosen))
