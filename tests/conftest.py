@@ -122,7 +122,7 @@ def _random_reader(folder: Path, config: Any, tokenizer_tables: dict[str, Any], 
 def tiny_onnx(
     tiny_config: Any, tokenizer_tables: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """Edge artifacts f32, int8 and int4 of one random checkpoint for 512 tokens. Shared: copy to damage."""
+    """Edge artifacts f32, f16, int8 and int4 of one random checkpoint for 512 tokens. Shared: copy to damage."""
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     from edgedoc.recipes import load_recipe
@@ -133,7 +133,7 @@ def tiny_onnx(
     checkpoint = _random_reader(folder / "checkpoint", tiny_config, tokenizer_tables, recipe)
     return {
         preset: export(checkpoint, format="onnx", preset=preset, out=folder / preset)
-        for preset in ("f32", "int8", "int4")
+        for preset in ("f32", "f16", "int8", "int4")
     }
 
 

@@ -89,3 +89,7 @@ def test_what_a_token_costs_an_artifact() -> None:
     found = traffic(artifact, {"kv_cache": 4096, "context_length": 1024})
     assert found == Traffic(weights=100, cache_per_position=4.0, operations_per_token=60.0)
     assert traffic(artifact, None) is None
+    # What a session widens as it loads, a step reads in twice the bytes.
+    artifact["tensor_types"] = {"float16, float32 in memory": {"bytes": 50}, "float32": {"bytes": 10}}
+    widened = traffic(artifact, {"kv_cache": 4096, "context_length": 1024})
+    assert widened is not None and widened.weights == 110

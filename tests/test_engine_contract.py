@@ -12,7 +12,10 @@ from edgedoc.errors import EngineError, UsageError
 Load = Callable[..., Engine]
 
 TOKENS = [(7 * index) % 319 for index in range(150)]
-TOLERANCE = {"gguf-f32": 0.02, "onnx-f32": 1e-4, "onnx-standard": 1e-4, "onnx-int8": 0.2, "onnx-int4": 0.2}
+TOLERANCE = {
+    **{"gguf-f32": 0.02, "onnx-f32": 1e-4, "onnx-standard": 1e-4, "onnx-f16": 1e-4},
+    **{"onnx-int8": 0.2, "onnx-int4": 0.2},
+}
 """Absolute, on logits that differ by units. llama.cpp keeps its cache in f16; with activations in 8 bits a sum that
 differs in its last bit, for being taken over more rows at once, may round to the next code."""
 

@@ -30,11 +30,11 @@ PAGE = """<html><body><h1>Opening hours</h1><p>We open at <b>nine</b> and close 
 <p>Fees are listed <a href="/fees">here</a>.</p></body></html>"""
 MESSAGES = [{"role": "user", "content": clean(PAGE).html}]
 MAX_TOKENS = 200
-GRAPHS = ("edge", "portable")
-PRESETS = ("f32", "int8", "int4")
+PRESETS = {"edge": ("f32", "f16", "int8", "int4"), "portable": ("f32", "int8", "int4")}
 
-both_graphs = pytest.mark.parametrize("graph", GRAPHS)
-all_presets = pytest.mark.parametrize("preset", PRESETS)
+all_artifacts = pytest.mark.parametrize(
+    ("graph", "preset"), [(graph, preset) for graph, presets in PRESETS.items() for preset in presets]
+)
 
 
 class Folders:
@@ -69,8 +69,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     return Folders(tmp_path_factory.mktemp("clients"))
 
 
-@both_graphs
-@all_presets
+@all_artifacts
 def test_genai_gives_the_same_text(folders: Folders, graph: str, preset: str) -> None:
     og = pytest.importorskip("onnxruntime_genai")
     folder = folders.path(graph, preset)
@@ -89,8 +88,7 @@ def test_genai_gives_the_same_text(folders: Folders, graph: str, preset: str) ->
     assert tokenizer.decode(answer).strip() == folders.text(folder)
 
 
-@both_graphs
-@all_presets
+@all_artifacts
 @pytest.mark.parametrize("io_binding", [False, True])
 def test_optimum_gives_the_same_text(folders: Folders, graph: str, preset: str, io_binding: bool) -> None:
     for name in ("torch", "optimum.onnxruntime"):
@@ -129,14 +127,14 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@both_graphs
+@pytest.mark.parametrize("graph", PRESETS)
 def test_transformers_js_gives_the_same_text(folders: Folders, graph: str, tmp_path: Path) -> None:
     """One process for all presets; which file to load and whether it has a data file, config.json says."""
     if MODULES is None:
         pytest.skip("EDGEDOC_NODE_MODULES names no node_modules folder with @huggingface/transformers")
     node = shutil.which("node")
     assert node is not None, "EDGEDOC_NODE_MODULES is set, but there is no node"
-    wanted = [folders.path(graph, preset) for preset in PRESETS]
+    wanted = [folders.path(graph, preset) for preset in PRESETS[graph]]
     message = tmp_path / "message.html"
     message.write_text(MESSAGES[0]["content"], "utf-8")
     arguments = [node, str(SCRIPT), MODULES, str(message), str(MAX_TOKENS), *map(str, wanted)]

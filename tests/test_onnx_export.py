@@ -54,6 +54,7 @@ def test_an_export_is_a_complete_artifact(checkpoint_folder: Path, tiny_config: 
     ("preset", "matrices", "bits"),
     [
         ("f32", "float32", 32),
+        ("f16", "float16, float32 in memory", 16),
         ("int4", "int4 block 64", 4.5625),
         ("int4_b32", "int4 block 32", 5),
         ("int4_asym", "int4 block 32", 5.125),
@@ -110,7 +111,7 @@ def test_the_context_is_the_recipes_but_no_longer_than_the_model(checkpoint_fold
         ({"graph": "edgy"}, "no graph 'edgy'; choose from: edge, portable"),
         ({"graph": "portable", "context": 512}, "--context belongs to --graph edge"),
         ({"preset": "int4_asymm"}, "Did you mean 'int4_asym'"),
-        ({"preset": "q4_k_m"}, "Known presets: f32, int8, int4"),
+        ({"preset": "q4_k_m"}, "Known presets: f32, f16, int8, int4"),
         ({"format": "gguf", "context": 512}, "belong to --format onnx"),
         ({"format": "gguf", "graph": "edge"}, "belong to --format onnx"),
     ],
@@ -141,7 +142,7 @@ def test_rows_that_do_not_divide_into_blocks(tiny_config: Any, checkpoint_folder
     made(folder, "int8").check()
 
 
-@pytest.mark.parametrize("preset", ["f32", "int8", "int4"])
+@pytest.mark.parametrize("preset", ["f32", "f16", "int8", "int4"])
 def test_damaged_weights_leave_nothing(checkpoint_folder: Path, tmp_path: Path, preset: str) -> None:
     path = checkpoint_folder / "model.safetensors"
     data = bytearray(path.read_bytes())
@@ -164,7 +165,7 @@ def test_too_little_room_is_refused_before_writing(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("preset", ["f32", "int8", "int4", "int4_asym"])
+@pytest.mark.parametrize("preset", ["f32", "f16", "int8", "int4", "int4_asym"])
 def test_the_room_asked_for_is_enough_and_little_more(
     checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch, preset: str
 ) -> None:
@@ -235,7 +236,7 @@ def test_the_whole_scale_of_a_checkpoint_survives(checkpoint_folder: Path, tmp_p
         tensors[name][:] = 0
     tensors["model.embed_tokens.weight"][400:] = 0
     write_safetensors(path, {name: ("F32", values.shape) for name, values in tensors.items()}, tensors.values())
-    for preset in ("f32", "int8", "int4", "int4_asym", "int4_k"):
+    for preset in ("f32", "f16", "int8", "int4", "int4_asym", "int4_k"):
         logits = EdgeGraph(made(checkpoint_folder, preset, overwrite=True).model_path).step([1, 450, 2])
         assert np.isfinite(logits).all()
         assert (logits[:, 400:] == 0).all()

@@ -79,20 +79,20 @@ def test_a_tokenizer_that_does_not_fit(checkpoint_folder: Path) -> None:
         made(checkpoint_folder)
 
 
-def test_nano_reader_in_eight_bits_says_what_full_precision_says(tmp_path: Path) -> None:
+def test_nano_reader_in_sixteen_and_eight_bits_says_what_full_precision_says(tmp_path: Path) -> None:
     """A real model and a real prompt, greedy. In four bits a model of 3 million weights keeps the heading."""
     pytest.importorskip("onnxruntime")
     from onnx_runner import EdgeGraph
 
     answers = {}
-    for preset in ("f32", "int8", "int4"):
+    for preset in ("f32", "f16", "int8", "int4"):
         artifact = Artifact.open(export("nano-reader", format="onnx", preset=preset, out=tmp_path / preset))
         tokenizer = Tokenizer.from_file(artifact.tokenizer_path)
         page = clean("<html><body><h1>Quarterly report</h1><p>Sales grew by 12% in spring.</p></body></html>").html
         graph, ids = EdgeGraph(artifact.model_path, capacity=1024), Prompt(artifact.recipe, tokenizer).render(page)
         answers[preset] = greedy(graph, ids, tokenizer)
     assert answers["f32"].startswith("# Quarterly report")
-    assert answers["int8"] == answers["f32"]
+    assert answers["f16"] == answers["int8"] == answers["f32"]
     assert answers["int4"].startswith("# Quarterly report")
 
 

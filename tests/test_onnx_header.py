@@ -58,6 +58,8 @@ def test_sizes_of_every_preset(tiny_onnx: dict[str, Path]) -> None:
             lookup_bytes=header.lookup_bytes,
             tied_bytes=header.tied_bytes,
             scale_bytes=header.scale_bytes,
+            widened_bytes=header.widened_bytes,
+            widest_bytes=header.widest_bytes,
             mapped=header.mapped,
         )
         # The widest is gate and up, multiplied apart or as one matrix.
@@ -70,6 +72,17 @@ def test_sizes_of_every_preset(tiny_onnx: dict[str, Path]) -> None:
     assert headers["f32"].mapped == headers["int8"].mapped == ()
     factors = {name for node in model.graph.node if node.op_type == "MatMulNBits" for name in node.input[2:4]}
     assert {tensor.name for tensor in headers["int4"].mapped} == {*factors, "model.embed_tokens.rows"}
+
+
+def test_float16_weights_are_counted_as_what_becomes_of_them(tiny_onnx: dict[str, Path], tiny_config: Any) -> None:
+    """The table, which is tied, is cast for the head and looked up in as it is."""
+    half, whole = (read_header(model_file(tiny_onnx[preset])) for preset in ("f16", "f32"))
+    vectors = 2 * (2 * 256 + 512) + 256
+    assert half.widened_bytes == 2 * (tiny_config.parameters - vectors)
+    assert half.widest_bytes == 512 * 256 * 2
+    assert (half.lookup_bytes, half.tied_bytes) == (0, 0)
+    assert (half.width, half.hidden_size) == (whole.width, whole.hidden_size)
+    assert (whole.widened_bytes, whole.widest_bytes) == (0, 0)
 
 
 def test_a_table_that_is_only_looked_up_in(tiny_onnx: dict[str, Path], copied: Path) -> None:

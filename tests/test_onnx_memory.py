@@ -27,6 +27,8 @@ READER_LM = OnnxHeader(
     lookup_bytes=0,
     tied_bytes=0,
     scale_bytes=61_700_000,
+    widened_bytes=0,
+    widest_bytes=0,
     mapped=(),
 )
 POSITION = 24_576
@@ -85,6 +87,9 @@ def test_what_costs_more() -> None:
     assert plan(inside).weights - own.weights == pytest.approx(310_000_000, rel=0.001)
     assert plan(replace(READER_LM, lookup_bytes=100_000_000)).weights == own.weights - 100_000_000
     assert plan(replace(READER_LM, tied_bytes=100_000_000)).weights == own.weights + 100_000_000
+    half = plan(replace(READER_LM, widened_bytes=250_000_000, widest_bytes=150_000_000))
+    assert half.weights == own.weights + 250_000_000
+    assert half.buffers > 2 * 150_000_000 > own.buffers
 
 
 def test_the_machine_is_asked_only_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +119,7 @@ print(resident("VmHWM") - before, engine.plan.total)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
-@pytest.mark.parametrize("preset", ["f32", "int8", "int4"])
+@pytest.mark.parametrize("preset", ["f32", "f16", "int8", "int4"])
 def test_the_plan_covers_a_real_load_without_wild_excess(
     weighty_config: Any, measured_apart: Callable[[str, Path], tuple[int, int]], tmp_path: Path, preset: str
 ) -> None:

@@ -18,6 +18,7 @@ from edgedoc.doctor import memory_bandwidth
 from edgedoc.engines.host import usable_cores
 from edgedoc.errors import EngineError, MissingPackageError
 from edgedoc_bench.cell_summary import Traffic
+from edgedoc_export.onnx_tensor_types import WIDENED
 
 SIZE = 1024
 """Rows and columns: 2 GFLOP a product, far beyond what starting threads costs."""
@@ -95,10 +96,15 @@ def traffic(artifact: dict[str, Any], memory: dict[str, Any] | None) -> Traffic 
     if memory is None:
         return None
     return Traffic(
-        weights=sum(total["bytes"] for total in artifact["tensor_types"].values()),
+        weights=sum(_held(kind, total) for kind, total in artifact["tensor_types"].items()),
         cache_per_position=memory["kv_cache"] / memory["context_length"],
         operations_per_token=2.0 * (artifact["parameters"] - artifact["head_parameters"]),
     )
+
+
+def _held(kind: str, total: dict[str, Any]) -> int:
+    """Bytes that a step reads of tensors that take `total["bytes"]` in the file."""
+    return int(total["bytes"]) * (2 if kind == WIDENED else 1)
 
 
 def _rate(product: Callable[[], object]) -> float:

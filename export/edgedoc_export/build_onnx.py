@@ -88,5 +88,5 @@ class OnnxModel:
 def _edge_bytes(config: Qwen2Config, preset: OnnxPreset, context: int) -> int:
     """A little more than the files take: scales and zero points count as if every matrix had them by blocks."""
     weights = config.parameters
-    scales = 0 if preset.kind == "float" else weights // preset.block * 5
+    scales = 0 if preset.kind in ("float", "half") else weights // preset.block * 5
     return weights * preset.bits // 8 + scales + context * config.head_dim * 4 + GRAPH_BYTES

@@ -1,4 +1,4 @@
-"""How a linear layer y = x W^T + b is written in ONNX: in float32, in int8 rows, in blocks. Knows no model.
+"""How a linear layer y = x W^T + b is written in ONNX: in floats, in int8 rows, in blocks. Knows no model.
 
 Each way is one small class; replacing a kernel means replacing one of them. A matrix that is stored already under its
 name is used again, which is how a tied head shares the bytes of its embedding.
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgedoc.errors import CheckpointError
+from edgedoc_export.dtypes import is_finite, narrow
 from edgedoc_export.onnx_blocks import quantise_blocks
 from edgedoc_export.onnx_graph import MICROSOFT, Graph
 from edgedoc_export.onnx_presets import OnnxPreset
@@ -104,6 +105,35 @@ class FloatLinear:
             region = graph.reserve(name, np.float32, (layer.weight.rows, layer.weight.columns))
             for _, slab in layer.weight.slabs():
                 region.append(slab)
+        return name
+
+
+class HalfLinear(FloatLinear):
+    """float16 matrices, each cast to float32 in front of its product: a constant, which a session computes as it loads.
+
+    Weights get the nearest float16, ties to even, as in GGUF: within 2**-11 of their size, below 2**-14 within 2**-25.
+    Those of a bfloat16 checkpoint stay as they are down to 2**-17. Beyond 65504 they are refused with CheckpointError.
+    """
+
+    def embed(self, graph: Graph, ids: str, table: Layer) -> str:
+        """Casts the rows it finds: a table cast as a whole would be in memory a second time."""
+        rows = graph.op("Gather", f"{table.output}.half", [self._stored(graph, table), ids])
+        return graph.op("Cast", table.output, [rows], {"to": FLOAT})
+
+    def _weight(self, graph: Graph, layer: Layer) -> str:
+        return graph.op("Cast", f"{layer.name}.float32", [self._stored(graph, layer)], {"to": FLOAT})
+
+    def _stored(self, graph: Graph, layer: Layer) -> str:
+        name = f"{layer.name}.weight"
+        if not graph.has(name):
+            region = graph.reserve(name, np.float16, (layer.weight.rows, layer.weight.columns))
+            for _, slab in layer.weight.slabs():
+                values = narrow(slab, "F16")
+                if not is_finite(values, "F16"):
+                    raise CheckpointError(
+                        f"{layer.name} has values beyond 65504, the largest of f16; export f32, int8 or int4"
+                    )
+                region.append(values)
         return name
 
 
@@ -252,4 +282,6 @@ def linear_of(preset: OnnxPreset) -> Linear:
     """The way a preset stores its matrices."""
     if preset.kind == "float":
         return FloatLinear()
+    if preset.kind == "half":
+        return HalfLinear()
     return RowLinear() if preset.kind == "rows" else BlockLinear(preset)

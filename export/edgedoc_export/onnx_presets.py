@@ -1,6 +1,12 @@
 """Presets of the ONNX format: what `--format onnx --quant NAME` means. A table; runs nothing.
 
 `int4` and `int8` are edgedoc's choices, measured; the others are there to measure against and for other machines.
+
+`f16` halves the file and not the memory. A graph in float16 throughout would gain nothing on x86: even with AVX512-FP16
+onnxruntime 1.31.1 has no float16 product and puts casts around each, 57 in nano-reader. So the weights alone are
+float16, and a session casts them once, as it loads; it computes what `f32` computes, as fast, in float32 with the same
+KV cache. At reader-lm-0.5b's shapes: file 0.99 GB for 1.98, at most 2.58 GB while it loads for 2.53, 2.04 from then on.
+A GPU would rather have activations and cache in float16 too, which edgedoc's engine does not know.
 """
 
 import difflib
@@ -10,10 +16,11 @@ from typing import Literal
 from edgedoc.errors import UsageError
 from edgedoc_export.onnx_blocks import Search
 
-Kind = Literal["float", "rows", "blocks"]
+Kind = Literal["float", "half", "rows", "blocks"]
 
-FLOAT_FILE, INT8_FILE, INT4_FILE = "onnx/model.onnx", "onnx/model_quantized.onnx", "onnx/model_q4.onnx"
-DTYPE_NAMES = {FLOAT_FILE: "fp32", INT8_FILE: "q8", INT4_FILE: "q4"}
+FLOAT_FILE, HALF_FILE = "onnx/model.onnx", "onnx/model_fp16.onnx"
+INT8_FILE, INT4_FILE = "onnx/model_quantized.onnx", "onnx/model_q4.onnx"
+DTYPE_NAMES = {FLOAT_FILE: "fp32", HALF_FILE: "fp16", INT8_FILE: "q8", INT4_FILE: "q4"}
 """transformers.js' names of the precisions it looks for under these names (src/utils/dtypes.js)."""
 
 DATA_SUFFIX = "_data"
@@ -24,8 +31,8 @@ DATA_SUFFIX = "_data"
 class OnnxPreset:
     """How the matrices of a model are stored; vectors are float32 always.
 
-    `float`: float32. `rows`: int8 with a scale a row, activations int8 with a scale a row. `blocks`: codes of `bits`
-    with a scale a block.
+    `float`: float32. `half`: float16, from which a session makes float32 as it loads. `rows`: int8 with a scale a row,
+    activations int8 with a scale a row. `blocks`: codes of `bits` with a scale a block.
     """
 
     name: str
@@ -43,6 +50,7 @@ class OnnxPreset:
 
 _PRESETS = (
     OnnxPreset(name="f32", kind="float", file=FLOAT_FILE),
+    OnnxPreset(name="f16", kind="half", file=HALF_FILE, bits=16),
     OnnxPreset(name="int8", kind="rows", file=INT8_FILE, bits=8),
     OnnxPreset(name="int4", kind="blocks", file=INT4_FILE, bits=4, block=64, symmetric=False, search="least_squares"),
     OnnxPreset(name="int4_b32", kind="blocks", file=INT4_FILE, bits=4, search="least_squares"),

@@ -15,6 +15,9 @@ from edgedoc.manifest import TensorTotals
 COMPANION = re.compile(r"[._](scales?|zero_points?)$")
 """Suffixes of this exporter and of onnxruntime's quantisers; the factors of a matrix are not weights of the model."""
 
+WIDENED = "float16, float32 in memory"
+"""float16 weights that the graph casts: a session holds what comes out of that."""
+
 BASE = re.compile(r"[._](quantized|rows|Q\d+(G\d+)?|weight)$")
 
 
@@ -26,7 +29,7 @@ def tensor_types(path: Path) -> dict[str, TensorTotals]:
     import onnx
 
     graph = onnx.load(str(path), load_external_data=False).graph
-    kinds = _kinds(graph.node)
+    kinds = _kinds(graph.node) | _widened(graph)
     tensors = _distinct(graph.initializer)
     families = {BASE.sub("", tensor.name): _kind(tensor, kinds) for tensor in tensors if not _is_companion(tensor)}
     totals: dict[str, TensorTotals] = {}
@@ -56,6 +59,14 @@ def _kinds(nodes: Iterable[Any]) -> dict[str, tuple[str, int]]:
         elif node.op_type == "GroupQueryAttention":
             kinds |= dict.fromkeys(node.input[7:9], ("rotary cache", 32))
     return kinds
+
+
+def _widened(graph: Any) -> dict[str, tuple[str, int]]:
+    import onnx
+
+    cast = {node.input[0] for node in graph.node if node.op_type == "Cast"}
+    half = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
+    return dict.fromkeys(cast & half, (WIDENED, 16))
 
 
 def _distinct(tensors: Iterable[Any]) -> list[Any]:

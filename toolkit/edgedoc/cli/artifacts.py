@@ -24,7 +24,7 @@ def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Recipe name, checkpoint folder or hub id.")],
     format: Annotated[str, typer.Option(help="Format of the model file: gguf or onnx.")] = "gguf",
     quant: Annotated[
-        str, typer.Option(help="f32, int8, int4, or a format's own: f16, bf16, q4_k_m in GGUF, int4_asym in ONNX.")
+        str, typer.Option(help="f32, f16, int8, int4, or a format's own: bf16, q4_k_m in GGUF, int4_asym in ONNX.")
     ] = "int8",
     graph: Annotated[
         str | None, typer.Option(help="ONNX: edge (small, fast, default) or portable (standard operators).")

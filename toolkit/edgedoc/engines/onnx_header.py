@@ -18,6 +18,8 @@ MAX_LAYERS = 512
 MAX_CONTEXT = 1 << 20
 FLOAT = 1
 """onnx.TensorProto.FLOAT"""
+FLOAT16 = 10
+"""onnx.TensorProto.FLOAT16"""
 
 REQUIRED = frozenset({"input_ids", "attention_mask"})
 OPTIONAL = frozenset({"position_ids", "num_logits"})
@@ -54,6 +56,10 @@ class OnnxHeader:
     """Of `data_bytes`, what products read as well, under one name: it stays, beside the copy made for the product."""
     scale_bytes: int
     """Scales of MatMulNBits: its kernels hold them twice."""
+    widened_bytes: int
+    """float16 weights that the graph casts to float32: a session does so once and holds the result, twice the bytes."""
+    widest_bytes: int
+    """The largest of them."""
     mapped: tuple[Tensor, ...]
     """Weights no product reads: scales and zero points of MatMulNBits, which its kernels copy, and the tables that
     GatherBlockQuantized looks rows up in."""
@@ -100,10 +106,12 @@ def _parse(walker: Walker, size: int, path: Path) -> OnnxHeader:
         elif field.number in (11, 12):
             name, kind, shape = read_shape(walker, field.span)
             (inputs if field.number == 11 else outputs)[name] = kind, shape
+    casts = _casts(nodes, tensors)
+    widened = set(casts.values())
     layers, kv_heads, head_dim = _caches(inputs, outputs)
     vocab_size = _vocabulary(outputs, metadata)
-    hidden_size, width = _widths(nodes, tensors, vocab_size)
-    lookup_bytes, tied_bytes = _tables(nodes, tensors)
+    hidden_size, width = _widths(nodes, tensors, casts, vocab_size)
+    lookup_bytes, tied_bytes = _tables(nodes, tensors, widened)
     return OnnxHeader(
         in_place="num_logits" in inputs,
         position_ids="position_ids" in inputs,
@@ -119,6 +127,8 @@ def _parse(walker: Walker, size: int, path: Path) -> OnnxHeader:
         lookup_bytes=lookup_bytes,
         tied_bytes=tied_bytes,
         scale_bytes=sum(tensor.bytes for tensor in _inputs("MatMulNBits", 2, nodes, tensors)),
+        widened_bytes=sum(tensors[name].bytes for name in widened),
+        widest_bytes=max((tensors[name].bytes for name in widened), default=0),
         mapped=_unmultiplied(nodes, tensors),
     )
 
@@ -184,14 +194,17 @@ def _number(metadata: Mapping[str, str], key: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _widths(nodes: list[Node], tensors: Mapping[str, Tensor], vocab_size: int) -> tuple[int, int]:
+def _widths(
+    nodes: list[Node], tensors: Mapping[str, Tensor], casts: Mapping[str, str], vocab_size: int
+) -> tuple[int, int]:
     """Units of the residual stream, and of the widest activation, from the matrices that are multiplied with."""
     shapes: list[tuple[int, ...]] = []
     for node in nodes:
         if node.kind == "MatMulNBits":
             shapes.append((node.rows, node.columns))
         elif _multiplies(node):
-            shapes += [tensors[name].shape for name in node.inputs if name in tensors and len(tensors[name].shape) == 2]
+            names = (casts.get(name, name) for name in node.inputs)
+            shapes += [tensors[name].shape for name in names if name in tensors and len(tensors[name].shape) == 2]
     # The head comes last; in a toy another matrix may have the vocabulary's size as well.
     heads = [index for index, shape in enumerate(shapes) if vocab_size in shape]
     hidden_size = min(shapes.pop(heads[-1])) if heads else 0
@@ -217,10 +230,17 @@ def _unmultiplied(nodes: list[Node], tensors: Mapping[str, Tensor]) -> tuple[Ten
     return (*factors, *tables)
 
 
-def _tables(nodes: list[Node], tensors: Mapping[str, Tensor]) -> tuple[int, int]:
+def _casts(nodes: list[Node], tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """The float16 weights that are cast, by the names of what comes out."""
+    half = {name for name, tensor in tensors.items() if tensor.type == FLOAT16}
+    return {node.output: name for node in nodes if node.kind == "Cast" for name in node.inputs if name in half}
+
+
+def _tables(nodes: list[Node], tensors: Mapping[str, Tensor], widened: set[str]) -> tuple[int, int]:
     """Bytes of external weights that only lookups read, and of those that products read under the same name as well.
 
-    Two names may share bytes: a tied head is read by products, whatever its name there.
+    Two names may share bytes: a tied head is read by products, whatever its name there. Of a weight that is `widened`
+    products read the copy, and lookups find their rows in the file.
     """
     places: dict[tuple[str, int], set[bool]] = {}
     names: dict[str, set[bool]] = {}
@@ -235,7 +255,9 @@ def _tables(nodes: list[Node], tensors: Mapping[str, Tensor]) -> tuple[int, int]
         for tensor in tensors.values()
         if tensor.location is not None and places.get(place := (tensor.location, tensor.offset)) == {True}
     }
-    return sum(looked_up.values()), sum(tensors[name].bytes for name, kinds in names.items() if len(kinds) == 2)
+    return sum(looked_up.values()), sum(
+        tensors[name].bytes for name, kinds in names.items() if len(kinds) == 2 and name not in widened
+    )
 
 
 def _data_files(tensors: Mapping[str, Tensor], path: Path) -> int:

@@ -1,7 +1,8 @@
 """How much memory onnxruntime needs for a model, from its header alone, and the largest context a budget allows.
 
 The parts were fitted to the resident memory of onnxruntime 1.31.1 with reader-lm-0.5b's shapes in int4 and int8,
-contexts of 2,048 and 4,096, chunks of 64 to 512; tests/test_onnx_memory.py compares them with real loads.
+contexts of 2,048 and 4,096, chunks of 64 to 512; tests/test_onnx_memory.py compares them with real loads. Of float16
+weights onnxruntime 1.23 needs up to a third more than planned, while it loads.
 """
 
 from collections.abc import Iterator
@@ -57,19 +58,22 @@ def plan_memory(
 
 def _plans(header: OnnxHeader, lengths: list[int], batch: int) -> Iterator[MemoryPlan]:
     # Weights in the model file are parsed first and copied then; those beside it are mapped and rearranged once.
-    beside = header.data_bytes - header.lookup_bytes + header.tied_bytes + header.scale_bytes
+    beside = header.data_bytes - header.lookup_bytes + header.tied_bytes + header.scale_bytes + header.widened_bytes
     weights = 2 * header.file_size + beside
     # A graph that concatenates its cache holds the old and the new one at once, and computes every row of logits.
     copies, rows = (1, OUTPUT_ROWS) if header.in_place else (2, batch)
     activations = FLOAT_BYTES * batch * (4 * header.width + 8 * header.hidden_size)
     logits = 2 * FLOAT_BYTES * rows * header.vocab_size
+    # All weights are widened before the first is rearranged, which needs it twice; the others are then given back.
+    loading = 2 * header.widest_bytes
     for length in lengths:
         cache = FLOAT_BYTES * 2 * header.layers * header.kv_heads * header.head_dim * length
         scores = FLOAT_BYTES * header.hidden_size // header.head_dim * batch * length
         yield MemoryPlan(
             weights=weights,
             kv_cache=copies * cache,
-            buffers=max(activations + (scores if header.in_place else STANDARD_SCORES * scores), logits) + FIXED_BYTES,
+            buffers=max(activations + (scores if header.in_place else STANDARD_SCORES * scores), logits, loading)
+            + FIXED_BYTES,
             context_length=length,
             kv_type="f32",
         )

@@ -27,6 +27,8 @@ class Node(NamedTuple):
 
     kind: str
     inputs: tuple[str, ...]
+    output: str
+    """The first."""
     rows: int
     columns: int
 
@@ -45,12 +47,14 @@ class Tensor(NamedTuple):
 
 def read_node(walker: Walker, message: Span) -> Node:
     """A NodeProto. Raises WireError."""
-    kind = ""
+    kind = output = ""
     inputs = []
     sizes = {"N": 0, "K": 0}
     for field in walker.fields(message):
         if field.number == 1:
             inputs.append(walker.text(field.span))
+        elif field.number == 2:
+            output = output or walker.text(field.span)
         elif field.number == 4:
             kind = walker.text(field.span)
         elif field.number == 5 and kind == "MatMulNBits":
@@ -58,7 +62,7 @@ def read_node(walker: Walker, message: Span) -> Node:
             name, value = _attribute(walker, field.span)
             if name in sizes:
                 sizes[name] = value
-    return Node(kind, tuple(inputs), sizes["N"], sizes["K"])
+    return Node(kind, tuple(inputs), output, sizes["N"], sizes["K"])
 
 
 def read_tensor(walker: Walker, message: Span) -> Tensor:
