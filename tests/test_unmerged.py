@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from adapter_files import write_adapter
 from edgedoc import engines
 from edgedoc.artifact import Artifact
+from edgedoc.engines.base import Feed
 from edgedoc.engines.gguf_adapter import adapter_bytes
 from edgedoc.engines.llama import LlamaEngine
-from edgedoc.errors import ArtifactError, NotEnoughMemoryError, UsageError
+from edgedoc.errors import ArtifactError, EngineError, NotEnoughMemoryError, UsageError
 from edgedoc.manifest import Manifest
 from edgedoc.recipes import load_recipe
 from edgedoc_export.build import export
@@ -149,6 +151,64 @@ def test_its_memory_is_counted(family: dict[str, Path]) -> None:
     engines.load(one, context_length=256, threads=1, kv_type="q8_0", memory_limit=limit + 1).close()
 
 
+@pytest.fixture
+def both(family: dict[str, Path]) -> Iterator[LlamaEngine]:
+    """Both adapters on one engine; the first is over the model."""
+    artifact = Artifact.open(family["int4"])
+    paths = {mode: artifact.adapted(mode).adapter_path for mode in ("simple", "topic")}
+    engine = LlamaEngine.load(
+        artifact.model_path,
+        adapters={mode: path for mode, path in paths.items() if path is not None},
+        context_length=256,
+        threads=1,
+        sequences=2,
+    )
+    yield engine
+    engine.close()
+
+
+def test_one_engine_is_each_of_them_in_turn(family: dict[str, Path], both: LlamaEngine) -> None:
+    artifact = Artifact.open(family["int4"])
+    alone = {name: logits(artifact.adapted(name)) for name in ("simple", "topic")} | {None: logits(artifact)}
+    assert (both.adapters, both.adapter) == (("simple", "topic"), "simple")
+    for name in ("simple", "topic", None, "topic", "simple", None):
+        both.use(name)
+        both.rewind(0)
+        assert both.adapter == name
+        assert np.array_equal(both.extend(TOKENS, len(TOKENS)), alone[name])
+    # Switched twice with nothing computed in between.
+    both.use("simple")
+    both.use("topic")
+    assert np.array_equal(both.extend(TOKENS, len(TOKENS)), alone["topic"])
+
+
+def test_what_another_adapter_computed_is_forgotten(both: LlamaEngine) -> None:
+    both.step([Feed(0, TOKENS[:20]), Feed(1, TOKENS[:9])])
+    both.use("simple")
+    assert [both.length(sequence) for sequence in (0, 1)] == [20, 9]
+    both.use("topic")
+    assert [both.length(sequence) for sequence in (0, 1)] == [0, 0]
+    assert np.array_equal(both.extend(TOKENS[:20]), both.step([Feed(1, TOKENS[:20])])[0])
+
+
+def test_an_adapter_that_is_not_there_changes_nothing(both: LlamaEngine) -> None:
+    both.extend(TOKENS[:5])
+    with pytest.raises(UsageError, match="without an adapter 'summary'; there are: simple, topic"):
+        both.use("summary")
+    assert (both.adapter, both.position) == ("simple", 5)
+    both.close()
+    for ask in (lambda: both.use("topic"), lambda: both.adapter, lambda: both.adapters):
+        with pytest.raises(EngineError, match="closed"):
+            ask()
+
+
+def test_one_that_the_runtime_refuses(both: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(both._library, "llama_set_adapters_lora", lambda *_: -1)
+    with pytest.raises(EngineError, match="could not apply the adapter topic"):
+        both.use("topic")
+    assert both.adapter == "simple"
+
+
 def test_a_base_without_a_recipe_is_its_first_adapter(sources: tuple[Path, list[Path]], tmp_path: Path) -> None:
     base = shutil.copytree(sources[0], tmp_path / "base")
     (base / "recipe.toml").unlink()
@@ -215,4 +275,4 @@ def test_an_adapter_of_another_model_is_refused(family: dict[str, Path], tiny_gg
     data = adapter.read_bytes()
     (tmp_path / "adapter.gguf").write_bytes(data.replace(b"blk.1.", b"blk.9."))
     with pytest.raises(ArtifactError, match="does not exist in base model"):
-        LlamaEngine.load(tiny_gguf, adapter_path=tmp_path / "adapter.gguf", context_length=256, threads=1)
+        LlamaEngine.load(tiny_gguf, adapters={"simple": tmp_path / "adapter.gguf"}, context_length=256, threads=1)

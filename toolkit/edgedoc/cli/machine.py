@@ -36,9 +36,10 @@ def demo(
     ),
     json: Json = False,
 ) -> None:
-    """Run the whole journey on the bundled model.
+    """Run the whole journey on the bundled models.
 
-    Exports it to f32, int8 and int4, converts sample pages with each, and prints the bill.
+    Exports the reader to f32, int8 and int4, converts sample pages with each, prints the bill, and cuts a page into
+    chunks.
     """
     from edgedoc_bench.demo import run, table
 

@@ -25,6 +25,10 @@ ModeName = Annotated[
     str | None,
     typer.Option("--mode", help="What the chunker says of each chunk: simple (nothing), topic or summary."),
 ]
+ModeNames = Annotated[
+    list[str] | None,
+    typer.Option("--mode", help="simple, topic or summary: what it says of each chunk. Of an unmerged model, several."),
+]
 MaxTokens = Annotated[
     int | None,
     typer.Option(min=1, help="Most tokens of a chunk with its headings and summary; default: as the model cuts."),

@@ -50,8 +50,9 @@ class Driver:
 
     def _prefill(self, request: Request, left: int) -> Logits:
         prefix = tuple(request.tokens[: request.prefix])
-        # Where the last document ended: another position means that somebody else has fed the engine, or a failure.
-        if prefix and prefix == self._prefix and self.engine.position == left:
+        # Where the last document ended: another position means that somebody else has fed the engine, or a failure. One
+        # short of the prefix is no document's end: nothing was fed since another adapter emptied the cache.
+        if prefix and prefix == self._prefix and self.engine.position == left >= len(prefix):
             self.engine.rewind(len(prefix))
         else:
             self.engine.rewind(0)

@@ -3,10 +3,11 @@
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from edgedoc.engines.base import AdapterEngine as AdapterEngine
 from edgedoc.engines.base import BatchEngine as BatchEngine
 from edgedoc.engines.base import Engine as Engine
 from edgedoc.engines.base import Logits as Logits
@@ -37,7 +38,7 @@ ENGINES = {
         "edgedoc.engines.llama",
         "LlamaEngine",
         "llama_cpp",
-        ("gpu_layers", "kv_type", "adapter_path"),
+        ("gpu_layers", "kv_type", "adapters"),
         ("llama-cpp-python",),
         batches=True,
     ),
@@ -78,22 +79,26 @@ def load(
     provider: str | None = None,
     memory_limit: int | None = None,
     sequences: int = 1,
+    adapters: Mapping[str, Path] | None = None,
 ) -> Engine:
     """Load an artifact with its adapter, an artifact folder or a bare model file with the engine for its format.
 
-    Options: see `LlamaEngine.load` (`gpu_layers`, `kv_type`: GGUF only) and `OnnxEngine.load` (`provider`: ONNX only;
-    "auto" and "cpu" mean the same to both). With several `sequences` the engine is a `BatchEngine`, which
-    `Entry.batches` of a format promises; short of memory it may have fewer. Raises what these raise, and UsageError for
-    a format without an engine or for another format's option.
+    Options: see `LlamaEngine.load` (`gpu_layers`, `kv_type`, `adapters`: GGUF only) and `OnnxEngine.load` (`provider`:
+    ONNX only; "auto" and "cpu" mean the same to both). With several `sequences` the engine is a `BatchEngine`, which
+    `Entry.batches` of a format promises; short of memory it may have fewer. `adapters` are loaded instead of an
+    artifact's own, and the engine is an `AdapterEngine`. Raises what these raise, and UsageError for a format without
+    an engine or for another format's option.
     """
     from edgedoc.artifact import Artifact
 
     if not isinstance(model, Artifact) and Path(model).is_dir():
         model = Artifact.open(model)
     if isinstance(model, Artifact):
-        format_name, path, adapter_path = str(model.format), model.model_path, model.adapter_path
+        format_name, path = str(model.format), model.model_path
+        if adapters is None and model.adapter is not None and model.adapter_path is not None:
+            adapters = {model.adapter: model.adapter_path}
     else:
-        format_name, path, adapter_path = Path(model).suffix.lstrip("."), Path(model), None
+        format_name, path = Path(model).suffix.lstrip("."), Path(model)
     if format_name not in ENGINES:
         raise UsageError(
             f"No engine runs {format_name or 'this kind of'} models ({path}); there is one for: {', '.join(ENGINES)}."
@@ -101,7 +106,7 @@ def load(
     if format_name == "gguf":
         gpu_layers, provider = _as_gpu_layers(provider, gpu_layers), None
     asked: dict[str, Any] = {"gpu_layers": gpu_layers, "kv_type": kv_type, "provider": provider}
-    asked["adapter_path"] = adapter_path
+    asked["adapters"] = adapters
     own = {name: value for name, value in asked.items() if value is not None}
     entry = ENGINES[format_name]
     if foreign := [name for name in own if name not in entry.own]:

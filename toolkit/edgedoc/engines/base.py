@@ -38,6 +38,24 @@ class Engine(Protocol):
         """Free the model. Safe to call twice; any other call afterwards raises EngineError."""
 
 
+class AdapterEngine(Engine, Protocol):
+    """One model and adapters for it (LoRA), of which at most one is over it at a time."""
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def adapter(self) -> str | None:
+        """The one that is over the model; None for the model alone."""
+
+    def use(self, adapter: str | None) -> None:
+        """Put `adapter` over the model instead of the one that is, None for none; what was fed is forgotten.
+
+        Nothing happens where it is the one already. Raises UsageError for a name that is not among `adapters`.
+        """
+
+
 class Feed(NamedTuple):
     """What one sequence is fed in a shared step, and how many rows of logits it wants of the last of it."""
 

@@ -39,10 +39,7 @@ def checked(
     count = len(tokens)
     if not 0 <= logits <= count:
         raise EngineError(f"{logits} rows of logits were asked for {count} tokens.")
-    if position + count > context_length:
-        raise EngineError(
-            f"The context is full: {position} tokens are in it and {count} more do not fit into {context_length}."
-        )
+    check_room(count, position, context_length)
     try:
         ids = np.asarray(tokens, dtype=np.int64)
     except (OverflowError, ValueError, TypeError) as error:
@@ -50,6 +47,14 @@ def checked(
     if count and (ids.min() < 0 or ids.max() >= vocab_size):
         raise EngineError(f"A token id is outside the vocabulary of {vocab_size}.")
     return ids
+
+
+def check_room(count: int, position: int, context_length: int) -> None:
+    """Raises EngineError when `count` tokens more do not fit behind the `position` that are in the context."""
+    if position + count > context_length:
+        raise EngineError(
+            f"The context is full: {position} tokens are in it and {count} more do not fit into {context_length}."
+        )
 
 
 def check_rewind(position: int, reached: int) -> None:

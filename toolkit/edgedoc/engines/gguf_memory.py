@@ -45,7 +45,7 @@ def plan_memory(
     sequences: int = 1,
     batch: int = 512,
     limit: int | None = None,
-    adapter: int = 0,
+    adapters: int = 0,
 ) -> MemoryPlan:
     """Choose sequences, context length and KV type: f16 at the wanted length, else q8_0, else q8_0 and shorter.
 
@@ -54,7 +54,7 @@ def plan_memory(
 
     `context_length` defaults to the trained one, at most 8,192; `minimum_context` is how far it may shrink and
     defaults to no shrinking when a length was asked for. `limit` (bytes) replaces the memory found on this machine.
-    `adapter`: bytes of a LoRA that is loaded beside the model.
+    `adapters`: bytes of the LoRAs that are loaded beside the model.
     Raises NotEnoughMemoryError with the figures when nothing fits, UsageError for lengths the model cannot have.
     """
     if sequences < 1:
@@ -72,7 +72,7 @@ def plan_memory(
             f"An 8-bit KV cache needs heads of a multiple of 32 units, this model's have {header.head_dim}."
         )
     plans = _candidates(header, wanted, shortest, kv_type, sequences, batch)
-    return first_fitting([replace(plan, weights=plan.weights + adapter) for plan in plans], limit)
+    return first_fitting([replace(plan, weights=plan.weights + adapters) for plan in plans], limit)
 
 
 def _candidates(

@@ -23,16 +23,18 @@ from edgedoc.engines.llama_feeder import Feeder
 from edgedoc.engines.llama_native import Native, offloaded_layers, open_native
 from edgedoc.engines.memory import MemoryPlan
 from edgedoc.engines.native import load_library
-from edgedoc.errors import EngineError
+from edgedoc.errors import EngineError, UsageError
 
 
 class LlamaEngine:
-    """One GGUF model with one or more sequences in its KV cache. Implements `edgedoc.engines.base.BatchEngine`."""
+    """One GGUF model with one or more sequences in its KV cache. Implements `BatchEngine` and `AdapterEngine`."""
 
     def __init__(self, native: Native, batch_size: int, plan: MemoryPlan) -> None:
         """Takes ownership of `native`; callers use `load`."""
         self.plan = plan
-        self._library, _, self._context = native
+        self._native = native
+        self._library, _, self._context, _ = native
+        self._adapter: str | None = None
         self._batch_size = batch_size
         self._feeder = Feeder(native, plan.sequences, batch_size)
         self._lengths = self._feeder.lengths
@@ -49,12 +51,12 @@ class LlamaEngine:
         gpu_layers: int | None = None,
         kv_type: KvType | None = None,
         memory_limit: int | None = None,
-        adapter_path: Path | None = None,
+        adapters: Mapping[str, Path] | None = None,
         sequences: int = 1,
         batch: int = 512,
         use_mmap: bool | None = None,
     ) -> Self:
-        """Load the GGUF at `model_path`, with the GGUF LoRA at `adapter_path` over it.
+        """Load the GGUF at `model_path`, and GGUF LoRAs for it by name, of which the first is over it until `use`.
 
         `context_length`, `minimum_context`, `kv_type`, `memory_limit` (bytes), `sequences`: see
         `gguf_memory.plan_memory`; short of memory there are fewer sequences than asked for.
@@ -70,6 +72,7 @@ class LlamaEngine:
         header = read_header(path)
         library = load_library()
         offload = offloaded_layers(library, gpu_layers)
+        adapters = adapters or {}
         memory = plan_memory(
             header,
             context_length=context_length,
@@ -78,20 +81,26 @@ class LlamaEngine:
             sequences=sequences,
             batch=batch,
             limit=memory_limit if memory_limit is not None or not offload else 1 << 62,
-            adapter=adapter_bytes(adapter_path) if adapter_path is not None else 0,
+            adapters=sum(map(adapter_bytes, adapters.values())),
         )
         native = open_native(
             library,
             path,
             header,
             memory,
-            adapter_path=adapter_path,
+            adapters=adapters,
             threads=threads or usable_cores(),
             offload=offload,
             batch=batch,
             use_mmap=use_mmap,
         )
-        return cls(native, batch, memory)
+        engine = cls(native, batch, memory)
+        try:
+            engine.use(next(iter(adapters), None))
+        except EngineError:
+            engine.close()
+            raise
+        return engine
 
     @property
     def vocab_size(self) -> int:
@@ -123,6 +132,31 @@ class LlamaEngine:
         if not 0 <= sequence < len(self._lengths):
             raise EngineError(f"There is no sequence {sequence}; there are {len(self._lengths)}, numbered from 0.")
         return self._lengths[sequence]
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """See `AdapterEngine.adapters`."""
+        self._check_open()
+        return tuple(self._native.adapters)
+
+    @property
+    def adapter(self) -> str | None:
+        """See `AdapterEngine.adapter`."""
+        self._check_open()
+        return self._adapter
+
+    def use(self, adapter: str | None) -> None:
+        """See `AdapterEngine.use`; every sequence is emptied. Raises EngineError from the runtime."""
+        self._check_open()
+        if adapter == self._adapter:
+            return
+        if adapter is not None and adapter not in self._native.adapters:
+            there = ", ".join(self._native.adapters) or "none"
+            raise UsageError(f"The model was loaded without an adapter {adapter!r}; there are: {there}.")
+        for sequence in range(len(self._lengths)):
+            self._feeder.forget(sequence, 0)
+        self._native.apply(adapter)
+        self._adapter = adapter
 
     def extend(self, tokens: Sequence[int], logits: int = 1) -> Logits:
         """See `Engine.extend`. After an EngineError the cache holds what it held before the call."""

@@ -20,7 +20,7 @@ class Feeder:
     """One context with `sequences` sequences; `lengths` are their tokens. A native call takes up to `batch_size`."""
 
     def __init__(self, native: Native, sequences: int, batch_size: int) -> None:
-        library, model, context = native
+        library, model, context, _ = native
         self._library = library
         self._context = context
         self._memory = library.llama_get_memory(context)

@@ -1,6 +1,7 @@
 """Brings a GGUF model and a context for it into memory. Knows llama.cpp's parameters, not what the context is fed."""
 
 import ctypes
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,14 +18,26 @@ GGML_TYPES: dict[str, int] = {"f16": 1, "q8_0": 8}
 
 
 class Native(NamedTuple):
-    """A model and its context, as llama.cpp names them; `release` frees them."""
+    """A model, its context and adapters for it, as llama.cpp names them; `release` frees them."""
 
     library: ModuleType
     model: Any
     context: Any
+    adapters: Mapping[str, Any]
+
+    def apply(self, adapter: str | None) -> None:
+        """Put one of `adapters` over the model at full strength instead of what is; None for none. Raises EngineError.
+
+        What the cache holds was computed without it, and stays.
+        """
+        handles = [] if adapter is None else [self.adapters[adapter]]
+        pointers = (ctypes.POINTER(ctypes.c_void_p) * len(handles))(*handles)
+        scales = (ctypes.c_float * len(handles))(*(1.0 for _ in handles))
+        if self.library.llama_set_adapters_lora(self.context, pointers, len(handles), scales) != 0:
+            raise EngineError(f"llama.cpp could not apply the adapter {adapter}. {recent_trouble()}")
 
     def release(self) -> None:
-        """Free both, and an adapter, which goes with its model."""
+        """Free all; the adapters go with their model."""
         self.library.llama_free(self.context)
         self.library.llama_model_free(self.model)
 
@@ -35,29 +48,25 @@ def open_native(
     header: GgufHeader,
     memory: MemoryPlan,
     *,
-    adapter_path: Path | None,
+    adapters: Mapping[str, Path],
     threads: int,
     offload: int,
     batch: int,
     use_mmap: bool | None,
 ) -> Native:
-    """Load the model at `path` with the adapter over it, and make the context that `memory` plans.
+    """Load the model at `path` and `adapters` by name, none of them over it yet; make the context `memory` plans.
 
     `offload`: see `offloaded_layers`; the others: see `LlamaEngine.load`. Raises ArtifactError, EngineError.
     """
     recent_trouble()
     model = _load_model(library, path, header, offload, use_mmap)
     # Before the context, whose buffers llama.cpp sizes for the adapters it knows of.
-    adapter = _load_adapter(library, model, adapter_path)
+    handles = {name: _load_adapter(library, model, adapter) for name, adapter in adapters.items()}
     context = _create_context(library, model, memory, threads=threads, batch=batch, on_cpu=not offload)
     if context is None:
         library.llama_model_free(model)
         raise EngineError(f"llama.cpp could not create a context for {path}. {recent_trouble()}")
-    native = Native(library, model, context)
-    if adapter is not None and library.llama_set_adapters_lora(context, *_scaled(adapter)) != 0:
-        native.release()
-        raise EngineError(f"llama.cpp could not apply {adapter_path}. {recent_trouble()}")
-    return native
+    return Native(library, model, context, handles)
 
 
 def offloaded_layers(library: ModuleType, gpu_layers: int | None) -> int:
@@ -86,19 +95,12 @@ def _load_model(library: ModuleType, path: Path, header: GgufHeader, gpu_layers:
     return model
 
 
-def _load_adapter(library: ModuleType, model: Any, path: Path | None) -> Any:
-    if path is None:
-        return None
+def _load_adapter(library: ModuleType, model: Any, path: Path) -> Any:
     adapter = library.llama_adapter_lora_init(model, str(path).encode())
     if not adapter:
         library.llama_model_free(model)
         raise ArtifactError(f"llama.cpp cannot put {path} over this model; export it again. {recent_trouble()}")
     return adapter
-
-
-def _scaled(adapter: Any) -> tuple[Any, int, Any]:
-    """The one adapter at full strength, as llama_set_adapters_lora wants it."""
-    return (ctypes.POINTER(ctypes.c_void_p) * 1)(adapter), 1, (ctypes.c_float * 1)(1.0)
 
 
 def _create_context(

@@ -112,6 +112,27 @@ class Chunker(OnEngine):
             artifact = artifact.adapted(mode)
         _require_chunker(artifact.recipe, mode)
         tokenizer, engine = open_engine(artifact, threads=threads, provider=provider, memory_limit=memory_limit)
+        return cls.on(
+            artifact, tokenizer, engine, method=method, heads=heads, threshold=threshold, threads=threads, drafts=drafts
+        )
+
+    @classmethod
+    def on(
+        cls,
+        artifact: Artifact,
+        tokenizer: Tokenizer,
+        engine: Engine,
+        *,
+        method: Method | None,
+        heads: Heads,
+        threshold: float | None,
+        threads: int | None,
+        drafts: bool,
+    ) -> "Chunker":
+        """What `open` makes of an artifact on an engine that is loaded with it; its cache is emptied.
+
+        Raises what the constructor raises, EngineError when drafts' costs cannot be measured.
+        """
         # A simple model that writes no line of its own has nothing to draft, and no costs to be measured for.
         free = heads is Heads.FREE or artifact.recipe.mode is not Mode.SIMPLE
         drafting = speculation(artifact, engine, threads=threads, drafts=drafts and free, exact=False)
