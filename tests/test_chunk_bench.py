@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +15,10 @@ from edgedoc.tasks.chunker import Chunker, Chunking
 from edgedoc.tasks.marking import Flag, WindowResult
 from edgedoc_bench import chunk_bench
 from edgedoc_bench.chunk_bench import main, measure
+from edgedoc_bench.chunk_cells import Cells, Contender, contenders
 from edgedoc_bench.chunk_rows import model_row
-from edgedoc_bench.chunk_table import page
+from edgedoc_bench.chunk_table import Table, page
+from edgedoc_bench.machine import describe
 from edgedoc_bench.segmentation_data import document
 from edgedoc_bench.segmentation_document import Document, Layout
 
@@ -117,22 +119,23 @@ def test_cuts_inside_an_item_are_counted_and_go_to_its_nearer_end() -> None:
     assert (row["cuts"], row["cuts_inside"], row["f1_micro"]) == (12, 8, pytest.approx(0.8))
 
 
-def _measure(monkeypatch: pytest.MonkeyPatch, *, headings: bool) -> Any:
+def _measured(monkeypatch: pytest.MonkeyPatch, out: Path, *, headings: bool = True) -> Table:
+    """DOCUMENTS cut by the floors and classics, and by two chunkers."""
     fakes = {"good": FakeChunker(("Paragraph 2", "Paragraph 5")), "bad": FakeChunker(("Paragraph 3",))}
-
-    def opened(*_: object) -> Iterator[tuple[str, FakeChunker]]:
-        yield from fakes.items()
-
-    monkeypatch.setattr(chunk_bench, "opened", opened)
-    table = measure("small", DOCUMENTS, headings=headings, models=[], methods=[], threads=None, report=REPORT)
+    monkeypatch.setattr(Contender, "open", lambda self, threads: fakes[self.name])
+    models = [Contender(path=Path(name), name=name, sha256=name * 20, method="generate") for name in fakes]
+    cells = Cells(out, describe(), 1)
+    table = measure("small", DOCUMENTS, headings=headings, models=models, cells=cells, threads=1, report=REPORT)
     assert all(fake.closed for fake in fakes.values())
     return table
 
 
 @pytest.mark.parametrize("headings", [False, True])
-def test_a_table_has_floors_classics_and_models(monkeypatch: pytest.MonkeyPatch, headings: bool) -> None:
-    table = _measure(monkeypatch, headings=headings)
-    rows = {row["name"]: row for row in table.as_dict()["rows"]}
+def test_a_table_has_floors_classics_and_models(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, headings: bool
+) -> None:
+    table = _measured(monkeypatch, tmp_path / "x.json", headings=headings)
+    rows: dict[str, Any] = {row["name"]: row for row in cast(Any, table.as_dict()["rows"])}
 
     assert set(rows) >= {"none", "all", "uniform", "random", "lexical cohesion", "good", "bad"}
     assert ("headings (oracle)" in rows) == headings
@@ -142,24 +145,27 @@ def test_a_table_has_floors_classics_and_models(monkeypatch: pytest.MonkeyPatch,
     assert rows["good"]["pk_macro"] == 0.0
     best = rows[table.best_floor.name]["pk_macro"]
     assert best == min(rows[name]["pk_macro"] for name in ("none", "all", "uniform", "random"))
+    assert rows["none"]["beats"] is None
+    assert rows["good"]["beats"] == {figure: ["none", "all", "uniform", "random"] for figure in ("Pk", "F1")}
     # Every document is alike, so that resampling changes nothing.
     assert rows["good"]["pk_difference"]["mean"] == pytest.approx(-best)
     json.dumps(table.as_dict())
 
 
-def test_the_page_tells_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = page([_measure(monkeypatch, headings=True)], ["**busy**"], "a machine")
+def test_the_page_tells_what_was_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = page([_measured(monkeypatch, tmp_path / "x.json")], ["**busy**"], "a machine")
 
     assert "## small, headings kept" in told and "4 documents; items are paragraphs; best floor: " in told
     (line,) = [line for line in told.splitlines() if line.startswith("good")]
     assert "2.000 (2.000-2.000)" in line and "3.0" in line and "480" in line and "100.0%" in line
     assert told.endswith("a machine\n") and "**busy**" in told
+    assert "\n- good beats every floor in Pk; every floor in F1.\n" in told
 
 
-def test_documents_too_short_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_too_short_are_told(tmp_path: Path) -> None:
     short = Document(id="s", items=("a", "b"), boundaries=(0, 1), titles=None, unit="sentence", joiner=" ")
-    monkeypatch.setattr(chunk_bench, "opened", lambda *_: iter(()))
-    table = measure("x", [short], headings=False, models=[], methods=[], threads=None, report=REPORT)
+    cells = Cells(tmp_path / "x.json", describe(), 1)
+    table = measure("x", [short], headings=False, models=[], cells=cells, threads=1, report=REPORT)
 
     assert "1 documents, 1 of them too short for a window" in table.text()
 
@@ -169,7 +175,7 @@ def test_scoring_is_for_the_simple_mode_only(monkeypatch: pytest.MonkeyPatch) ->
         name, mode = "text-seg-lm-topic", "topic"
 
     class Manifest:
-        format, preset = "gguf", "int8"
+        format, preset, sha256 = "gguf", "int8", "abc"
 
     class FakeArtifact:
         recipe, manifest = Recipe(), Manifest()
@@ -177,9 +183,11 @@ def test_scoring_is_for_the_simple_mode_only(monkeypatch: pytest.MonkeyPatch) ->
     opened: list[dict[str, Any]] = []
     monkeypatch.setattr(Artifact, "open", lambda path: FakeArtifact())
     monkeypatch.setattr(Chunker, "open", lambda path, **options: opened.append(options))
-    names = [name for name, _ in chunk_bench.opened([Path("x")], ["generate", "score", "free"], 1)]
+    asked = list(contenders([Path("x")], ["generate", "score", "free"]))
+    for one in asked:
+        one.open(1)
 
-    assert names == ["text-seg-lm-topic gguf int8 generate", "text-seg-lm-topic gguf int8 free"]
+    assert [one.name for one in asked] == ["text-seg-lm-topic gguf int8 generate", "text-seg-lm-topic gguf int8 free"]
     assert [(options["method"], options["heads"]) for options in opened] == [
         ("generate", "constrained"),
         ("generate", "free"),

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from edgedoc.artifact import Artifact
 from edgedoc.console import Report
+from edgedoc.documents.chunks import Cut, assemble
 from edgedoc.errors import EngineError
-from edgedoc_bench import demo, formats
+from edgedoc_bench import demo, demo_chunks, formats
 from edgedoc_bench.cell import measure_apart
 
 pytest.importorskip("gguf")
@@ -90,6 +92,43 @@ def test_the_table_is_the_bill(ran: tuple[Path, dict[str, Any]]) -> None:
     assert "100.00% of" in lines[3]
     assert lines[-1].endswith(f"--model {folder}/nano-reader-int4")
     assert any(str(folder) in line for line in lines[-3:-1])
+
+
+def test_the_chunks_are_the_page(ran: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = ran
+    found = result["chunking"]
+    text = (folder / "markdown" / "f32" / "article.md").read_text("utf-8")
+    assert found["exact"] is True and found["flagged"] == 0 and found["seconds"] > 0
+    assert (found["format"], found["preset"], found["characters"]) == ("gguf", "int8", len(text))
+    assert len(found["chunks"]) > 1
+    assert "".join(chunk["text"] for chunk in found["chunks"]) == text
+    kept = (folder / "chunks" / "article.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in kept] == found["chunks"]
+    Artifact.open(folder / "nano-chunker-simple").check()
+    lines = demo.table(result).splitlines()
+    [at] = [
+        number for number, line in enumerate(lines) if line.startswith("nano-chunker-simple (int8) cuts article.md")
+    ]
+    assert lines[at].endswith("checked: exact spans that together are the document")
+    first = lines[at + 3].split()
+    assert first[:2] == ["0", str(found["chunks"][0]["end"])] and "# The lighthouse" in lines[at + 3]
+
+
+def test_chunks_that_are_not_the_document_are_found_out() -> None:
+    text = "One. Two. Three."
+    good = assemble(text, [Cut(0), Cut(5), Cut(10)], count=len)
+    assert demo_chunks.exact(good, text)
+    for wrong in (good[1:], good[:-1], good[::2], (*good[:2], replace(good[2], text="three."))):
+        assert not demo_chunks.exact(wrong, text)
+    assert "NOT the document" in demo_chunks.table(
+        {"model": "m", "preset": "int8", "document": "d.md", "seconds": 1.0, "exact": False, "chunks": []}
+    )
+
+
+def test_results_without_chunks_are_shown_as_well(ran: tuple[Path, dict[str, Any]]) -> None:
+    _, result = ran
+    told = demo.table({name: value for name, value in result.items() if name != "chunking"})
+    assert "cuts article.md" not in told and "Artifacts, pages and Markdown" in told
 
 
 def test_a_measurement_that_fails_says_why(tmp_path: Path) -> None:

@@ -5,20 +5,19 @@
 
 A set is NAME.jsonl.gz in --data, or a path: JSON lines, a folder of wiki-727k, Choi's files. Texts come without their
 headings, and once more with them where the set has them. Floors and splitters are told the true mean segment length,
-models are told nothing.
+models are told nothing. Each row of a model is kept in --out when it is finished: a run that was killed goes on there,
+and artifacts, documents and machine being the same, nothing is measured twice.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgedoc import console
-from edgedoc.artifact import Artifact
+from edgedoc.engines.host import usable_cores
 from edgedoc.errors import MissingPackageError
-from edgedoc.recipes import Method, Mode
 from edgedoc.store import resolve
-from edgedoc.tasks.chunker import Chunker
-from edgedoc.tasks.marking import Heads
+from edgedoc_bench.chunk_cells import METHODS, Cells, Contender, contenders
 from edgedoc_bench.chunk_rows import Row, cohesion_row, cutter_row, floor_row, heading_row, model_row
 from edgedoc_bench.chunk_table import Table, page
 from edgedoc_bench.machine import describe
@@ -36,11 +35,6 @@ from edgedoc_bench.segmentation_document import Document, Layout
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data" / "segmentation"
 OUT = RESULTS / "chunks.json"
-METHODS = {
-    "generate": (Method.GENERATE, Heads.CONSTRAINED),
-    "score": (Method.SCORE, Heads.CONSTRAINED),
-    "free": (Method.GENERATE, Heads.FREE),
-}
 SPLITTERS = {"semantic-text-splitter": structural, "langchain recursive": recursive}
 SEED = 1
 
@@ -50,12 +44,12 @@ def measure(
     documents: Sequence[Document],
     *,
     headings: bool,
-    models: Sequence[Path],
-    methods: Sequence[str],
-    threads: int | None,
+    models: Sequence[Contender],
+    cells: Cells,
+    threads: int,
     report: console.Report,
 ) -> Table:
-    """One set in one form: floors, cohesion, splitters that are installed, and every model by every method."""
+    """One set in one form: floors, cohesion, splitters that are installed, and the models."""
     layouts = [Layout.kept(one) if headings else Layout.stripped(one) for one in documents]
     mean, size = mean_items(documents), mean_characters(documents)
     rows: list[Row] = [floor_row(floor, documents, mean, SEED) for floor in FLOORS]
@@ -70,22 +64,15 @@ def measure(
             continue
         rows.append(cutter_row(tool, cut, documents, layouts))
     form = "with headings" if headings else "without headings"
-    for label, chunker in opened(models, methods, threads):
-        with chunker:
-            rows.append(model_row(label, chunker, documents, layouts, _told(report, f"{name} {form}: {label}")))
+    for model in models:
+
+        def anew(model: Contender = model) -> Row:
+            with model.open(threads) as chunker:
+                told = _told(report, f"{name} {form}: {model.name}")
+                return model_row(model.name, chunker, documents, layouts, told)
+
+        rows.append(cells.row(f"{name} {form}", model, documents, anew))
     return Table(name=name, headings=headings, unit=documents[0].unit, rows=tuple(rows))
-
-
-def opened(models: Sequence[Path], methods: Sequence[str], threads: int | None) -> Iterator[tuple[str, Chunker]]:
-    """Name and chunker of every pair that makes sense: scoring writes neither topic nor summary."""
-    for path in models:
-        artifact = Artifact.open(path)
-        for method in methods:
-            way, heads = METHODS[method]
-            if way is Method.SCORE and artifact.recipe.mode is not Mode.SIMPLE:
-                continue
-            label = f"{artifact.recipe.name} {artifact.manifest.format} {artifact.manifest.preset} {method}"
-            yield label, Chunker.open(path, method=way, heads=heads, threads=threads)
 
 
 def main() -> None:
@@ -97,6 +84,7 @@ def main() -> None:
         return
     machine = describe()
     models = [path if (path := Path(model)).is_dir() else resolve(model).path for model in options.model]
+    asked, cells = list(contenders(models, options.methods)), Cells(options.out, machine, options.threads)
     tables: list[Table] = []
     with console.progress() as report:
         for name in options.sets:
@@ -110,19 +98,21 @@ def main() -> None:
                             Path(name).name,
                             found,
                             headings=headings,
-                            models=models,
-                            methods=options.methods,
+                            models=asked,
+                            cells=cells,
                             threads=options.threads,
                             report=report,
                         )
                     )
-    busy = ["**The machine was busy: times say little; all else holds.**"] if machine.busy else []
+    busy = ["**The machine was busy: times say little; all else holds.**"] if machine.busy or cells.busy else []
     told = page(tables, busy, machine.line())
     result = {
         "machine": machine.as_dict(),
         "documents": options.documents,
         "seed": SEED,
         "tables": [table.as_dict() for table in tables],
+        "setup": cells.setup,
+        "cells": cells.used,
     }
     publish(options.out, result, told)
 
@@ -135,10 +125,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="+", default=["markdown", "openstax"])
-    parser.add_argument("--documents", type=int, help="of each set, evenly spread; default: all")
+    parser.add_argument("--documents", type=int, help="of each set, evenly spread, of a folder the first; default: all")
     parser.add_argument("--model", nargs="*", default=[], help="artifact folders, or recipes with an artifact here")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["generate", "score", "free"])
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
 

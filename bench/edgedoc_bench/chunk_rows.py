@@ -4,8 +4,8 @@ A way of cutting is a function of a laid-out document. Knows no command line and
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgedoc.documents.blocks import Kind, blocks
@@ -82,8 +82,24 @@ class Row:
         """The set as one."""
         return Summary.of(self.scores)
 
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Row":
+        """What `kept` made plain."""
+        return cls(
+            name=kept["name"],
+            scores=tuple(Score(**one) for one in kept["scores"]),
+            seconds=tuple(kept["seconds"]),
+            cuts=kept["cuts"],
+            cuts_inside=kept["cuts_inside"],
+            bill=Bill(**kept["bill"]) if kept["bill"] else None,
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """Everything in it as plain data, document by document."""
+        return asdict(self)
+
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The figures, for JSON."""
         return {
             "name": self.name,
             **self.summary.as_dict(),

@@ -1,4 +1,4 @@
-"""The whole journey on the bundled model: export to three precisions, convert the sample pages with each, the bill.
+"""The whole journey on the bundled models: export to three precisions, convert pages with each, the bill, chunks.
 
 Every figure is measured here and now, against f32 of the same checkpoint; with a second engine on the machine, its int8
 and int4 stand beside. Knows nothing that `export`, `cell` and `fidelity` do not know.
@@ -12,6 +12,7 @@ from edgedoc.artifact import Artifact
 from edgedoc.catalogue import align
 from edgedoc.console import Report
 from edgedoc.files import write
+from edgedoc_bench import demo_chunks
 from edgedoc_bench.cell import measure_apart
 from edgedoc_bench.fidelity import compare_artifacts, sample_files
 from edgedoc_bench.formats import usable
@@ -56,12 +57,17 @@ def run(out: Path, report: Report, *, rounds: int = ROUNDS) -> dict[str, Any]:
             reference, Artifact.open(Path(row["artifact"])), [page.read_bytes() for page in pages]
         ).as_dict()
         report("comparing with f32", number, len(rows))
+    report("cutting into chunks", 0, 1)
+    markdown = (out / "markdown" / "f32" / f"{pages[0].stem}.md").read_text("utf-8")
+    chunking = demo_chunks.run(out, cells[0][0], pages[0].stem, markdown)
+    report("cutting into chunks", 1, 1)
     return {
         "model": MODEL,
         "rounds": rounds,
         "pages": [page.name for page in pages],
         "rows": rows,
         "excerpt": (out / "markdown" / "int4" / f"{pages[0].stem}.md").read_text("utf-8").splitlines()[:EXCERPT_LINES],
+        "chunking": chunking,
         "folder": str(out),
         "machine": machine.as_dict(),
         "machine_line": machine.line(),
@@ -127,6 +133,8 @@ def table(result: dict[str, Any]) -> str:
             "",
             excerpt,
             "",
+            # Results of before the demo had chunkers are shown too.
+            *([demo_chunks.table(result["chunking"]), ""] if "chunking" in result else []),
             f"Artifacts, pages and Markdown are in {result['folder']}",
             f"Next: edgedoc convert page.html --model {result['rows'][2]['artifact']}",
         ]
