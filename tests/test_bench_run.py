@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from edgedoc.cli import app
 from edgedoc.console import Report
 from edgedoc_bench import harness, results, suite
-from edgedoc_bench.cell_client import CellClient, Died, Refused
 from edgedoc_bench.cell_contract import Order
+from edgedoc_bench.child import Died, Refused
 
 SUITE = """
 name = "mine"
@@ -147,42 +147,6 @@ def test_what_is_not_installed_is_skipped_with_the_reason(bench: _Bench) -> None
 
 def _raise(error: Exception) -> None:
     raise error
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Makes a module of some source that a child process can run, and gives its name."""
-
-    def make(source: str) -> str:
-        (tmp_path / "a_cell.py").write_text(f"import sys, time\n{source}\n", "utf-8")
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
-        return "a_cell"
-
-    return make
-
-
-ORDER = Order(measure="documents", kind="baseline", name="rules", task="reader")
-
-
-def test_a_process_that_dies_says_how(elsewhere: Callable[[str], str]) -> None:
-    with pytest.raises(Died, match="exit code 3: it was like this") as found:
-        CellClient(ORDER, 60.0, module=elsewhere("print('it was like this', file=sys.stderr); sys.exit(3)"))
-    assert (found.value.stage, found.value.code) == ("crash", 3)
-
-
-def test_a_process_that_hangs_is_ended(elsewhere: Callable[[str], str]) -> None:
-    module = elsewhere("print('{}', flush=True); time.sleep(60)")
-    client = CellClient(ORDER, 0.2, module=module)
-    with pytest.raises(Died, match="no answer within") as found:
-        client.ask(0)
-    client.close()
-    assert found.value.stage == "timeout"
-
-
-def test_a_python_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="cannot be started") as found:
-        CellClient(ORDER, 60.0, python=str(tmp_path / "python"))
-    assert found.value.missing
 
 
 def test_the_command_measures_in_processes_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

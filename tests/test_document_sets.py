@@ -39,3 +39,12 @@ def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
         _pages(tmp_path / folder / "pages.jsonl", "<p>one</p>")
     with pytest.raises(UsageError, match=r"a/pages.jsonl and b/pages.jsonl have the same last name"):
         lay_out(_suite(tmp_path, "a/pages.jsonl", "b/pages.jsonl"), tmp_path / "out")
+
+
+def test_a_set_of_two_sizes_is_refused(tmp_path: Path) -> None:
+    _pages(tmp_path / "pages.jsonl", "<p>one</p>", "<p>two</p>")
+    twice = _suite(tmp_path, "pages.jsonl", "pages.jsonl")
+    assert len(lay_out(twice, tmp_path / "out")) == 1
+    twice.path.write_text(twice.text.replace("limit = 1", "limit = 2", 1), "utf-8")
+    with pytest.raises(UsageError, match=r"pages.jsonl is named with two limits for a reader"):
+        lay_out(suite.load(str(twice.path)), tmp_path / "out")

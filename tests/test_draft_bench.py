@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgedoc.decoding.pace import Costs
-from edgedoc.errors import EngineError, UsageError
+from edgedoc.errors import UsageError
 from edgedoc.recipes import load_recipe
 from edgedoc.tokens import Tokenizer
 from edgedoc_bench import draft_ours
@@ -21,34 +21,10 @@ from edgedoc_bench.draft_bounds import bound
 from edgedoc_bench.draft_cells import CARD, DECODING, EVERY, EXACT, FLYING, MAIN, OURS, WRONG, Contender, take_turns
 from edgedoc_bench.draft_ours import WrongTrail
 from edgedoc_bench.draft_pairs import ratio, rows_a_step, same, speed, tokens_a_step
-from edgedoc_bench.draft_process import Worker
 from edgedoc_bench.draft_table import page
 from edgedoc_bench.draft_targets import targets
 from edgedoc_bench.draft_windows import WINDOW_TOKENS, Page, load_pages, passages, shortest_pages
 from edgedoc_export.build import export
-
-ECHO = """
-import os, sys
-from edgedoc_bench.draft_process import serve
-
-def load(given):
-    os.system("echo noise of a library")
-    def work(asked):
-        if "die" in asked:
-            sys.exit(3)
-        return {"sum": given["start"] + asked["add"], "home": os.environ.get("EDGEDOC_HOME")}
-    return work
-
-serve(load)
-"""
-
-
-@pytest.fixture
-def echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module that adds numbers in a process of its own."""
-    (tmp_path / "echo_contender.py").write_text(ECHO, "utf-8")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
-    return "echo_contender"
 
 
 def _answer(
@@ -120,19 +96,6 @@ def test_everybody_does_a_window_before_anybody_does_the_next() -> None:
     answers = take_turns(workers, [0, 1, 2], lambda done, total: None)
     assert [name for name, _ in log] == list("abccbaabc")
     assert all([one["work"] for one in found] == [0, 1, 2] for found in answers.values())
-
-
-def test_a_worker_answers_and_its_library_may_chatter(echo: str, tmp_path: Path) -> None:
-    with Worker(echo, {"start": 40}, home=tmp_path) as worker:
-        assert worker.ask({"add": 2}) == {"sum": 42, "home": str(tmp_path)}
-        assert worker.ask({"add": 3})["sum"] == 43
-        with pytest.raises(EngineError, match="echo_contender ended with code 3"):
-            worker.ask({"die": True})
-
-
-def test_a_worker_that_cannot_load_says_so(echo: str) -> None:
-    with pytest.raises(EngineError, match="no_such_contender ended with code 1"):
-        Worker("no_such_contender", {})
 
 
 def test_wrong_trails_follow_the_text_and_are_never_right() -> None:

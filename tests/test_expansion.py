@@ -11,7 +11,10 @@ from edgedoc.manifest import Format
 from edgedoc.recipes import Task, load_recipe
 from edgedoc_bench import suite
 from edgedoc_bench.cells import Cell, Given, Measure
+from edgedoc_bench.corpus import Sample
+from edgedoc_bench.document_sets import Set
 from edgedoc_bench.expansion import Expansion
+from edgedoc_bench.orders import timeout_of
 
 TEXT = """
 name = "mine"
@@ -132,3 +135,22 @@ def test_only_an_engine_that_batches_has_documents_in_flight(given: list[Given])
     manifest = replace(given[0].artifact.manifest, format=Format.ONNX)
     onnx = replace(given[0], artifact=replace(given[0].artifact, manifest=manifest))
     assert not [cell for cell in _cells([onnx], text) if cell.setting.in_flight == 4]
+
+
+def test_a_peer_of_another_environment_is_another_cell(given: list[Given]) -> None:
+    def ids(text: str) -> dict[str, str]:
+        return {cell.name: cell.id for cell in _cells(given, text)}
+
+    before, after = ids(TEXT), ids(f'{TEXT}[pythons]\nllama-cpp-python = "elsewhere/python"\n')
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed and all(name.startswith("llama-cpp-python: ") for name in changed)
+
+
+def test_a_comparison_may_take_the_time_of_all_documents(given: list[Given]) -> None:
+    found = suite.parse(TEXT, "mine.toml")
+    sample = Sample(id="a", kind="page", source="x")
+    sets = {
+        (name, task): Set(name=name, task=task, samples=(sample,) * 3, path=Path(), sha256="") for name, task in DIGESTS
+    }
+    seconds = {cell.measure: timeout_of(cell, found, sets) / found.timeout for cell in _cells(given)}
+    assert seconds == {Measure.DOCUMENTS: 1, Measure.CONTEXT: len(found.context.depths), Measure.FIDELITY: 3}

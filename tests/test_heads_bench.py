@@ -35,8 +35,9 @@ def test_ratios_are_by_document_and_never_by_zero() -> None:
 
 
 def test_the_page_says_which_target_is_met() -> None:
-    told = page(describe(), "A model.", {"constrained": [COST, COST], "free": [FREE, FREE]})
+    told = page(describe(), "A model.", {"constrained": [COST, COST], "free": [FREE, FREE], "free, drafted": [COST, FREE]})
 
     assert "decode steps, free over constrained by document: 5.0 (5.0-5.0); at least 3 met" in told
     assert "seconds, free over constrained by document: 1.5 (1.5-1.5); at least 2 NOT met" in told
+    assert "seconds, free, drafted, over constrained by document: 1.2 (1.0-1.5)" in told
     assert "8 of 8" in told and "6 of 10" in told and "2 of 4" in told

@@ -53,6 +53,27 @@ def test_recommend_as_data_and_when_nothing_fits(run: Run, folder: Path) -> None
     assert choice["best"] is None and len(choice["fallen"]) == 4
 
 
+def test_recommend_without_agreements(run: Run, folder: Path) -> None:
+    path = folder / "results.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    rows[0]["metrics"] = ["speed"]
+    lines = [json.dumps(row) + "\n" for row in rows if row["kind"] != "fidelity"]
+    path.write_text("".join(lines), "utf-8")
+
+    code, out, _ = run("recommend", folder)
+    assert code == 0 and f"fastest: {MODEL} gguf int4: 0.500 s" in out and 'Add "fidelity" to metrics' in out
+    code, out, _ = run("recommend", folder, "--min-agreement", "0.9")
+    assert code == 1 and "nothing: " in out and 'Add "fidelity" to metrics' in out
+
+
+def test_recommend_without_an_artifact_says_what_is_missing(run: Run, folder: Path) -> None:
+    path = folder / "results.jsonl"
+    path.write_text(path.read_text("utf-8").replace('"measure": "documents"', '"measure": "context"'), "utf-8")
+
+    code, out, err = run("recommend", folder)
+    assert (code, out) == (2, "") and "No artifact was run on documents" in err
+
+
 def test_recommend_takes_no_other_preference(run: Run, folder: Path) -> None:
     code, out, err = run("recommend", folder, "--prefer", "beauty")
 

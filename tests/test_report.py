@@ -9,10 +9,11 @@ import pytest
 
 from bench_results import MODEL, write_results
 from edgedoc.errors import UsageError
-from edgedoc_bench import report, report_html, results
+from edgedoc_bench import report, report_html, report_markdown, results
 from edgedoc_bench.report_columns import significant
+from edgedoc_bench.report_facts import conclusions, missing
 from edgedoc_bench.report_rows import groups
-from edgedoc_bench.report_tables import context_table, cost_table, memory_table
+from edgedoc_bench.report_tables import context_table, cost_table, memory_table, quality_table
 from edgedoc_bench.results import Writer
 from edgedoc_bench.verdicts import baseline_sentences, loss_sentences, verdict
 
@@ -76,6 +77,20 @@ def test_there_is_a_plot_for_every_cost_and_kind(folder: Path) -> None:
     assert html.count("on the frontier: ") == 3 * 4
 
 
+def test_without_agreements_the_reports_say_so_and_draw_none(folder: Path) -> None:
+    found = results.read(folder)
+    found.header["metrics"] = ["speed"]
+    (group,) = groups(found)
+    entries = tuple(replace(entry, fidelity={}) for entry in group.entries)
+    html = report_html.page(found, [replace(group, entries=entries)])
+
+    assert html.count('<svg class="plot"') == 2 * 4
+    for text in (html, report_markdown.page(found, [replace(group, entries=entries)])):
+        text = text.replace("&quot;", '"').replace("&#x27;", "'")
+        assert "To ship" not in text and "Fastest for the reader" in text and 'Add "fidelity" to metrics' in text
+        assert 'Quality is unknown: nobody asked for it. Add "quality" to metrics.' in text
+
+
 def test_figures_are_beside_those_of_full_precision(folder: Path) -> None:
     (group,) = groups(results.read(folder))
     table = cost_table(group)
@@ -99,12 +114,50 @@ def test_it_is_said_when_a_tool_without_a_model_is_better(folder: Path) -> None:
 
     assert verdict(group) == (
         "Without a model: by token F1, the best of the tools that are no models beats every model on article and "
-        "thread. It is 500 times as fast."
+        "thread. It is 500 times as fast. Of thread there are fewer than 5 documents: too few to be sure."
     )
     assert sentences[0].startswith(
         f"article, 8 documents: rules 0.974, {MODEL} gguf int8 0.903 token F1; model less tool -0.070"
     )
-    assert "model less tool" not in sentences[1], "three documents have no interval"
+    assert "model less tool" not in sentences[1] and "too few documents for an interval" in sentences[1]
+
+
+def test_it_is_said_why_there_are_no_intervals(folder: Path) -> None:
+    (group,) = groups(results.read(folder))
+
+    article, thread = (quality_table(group, kind) for kind in ("article", "thread"))
+    assert article.notes[1].startswith("In brackets: difference") and "fewer than 5 documents" in article.notes[1]
+    assert thread.notes[1].startswith("No differences to full precision are given, since fewer than 5 documents")
+    few = [
+        replace(entry, quality=tuple(row for row in entry.quality if row["document_kind"] == "thread"))
+        for entry in group.entries
+    ]
+    (told,) = loss_sentences(replace(group, entries=tuple(few)))
+    assert told.startswith("What quantising lost in token F1 cannot be told: no kind has 5 documents")
+
+
+def test_conclusions_of_several_tasks_say_which(folder: Path) -> None:
+    (group,) = groups(results.read(folder))
+    other = replace(group, set="elsewhere")
+
+    assert conclusions([group])[0].startswith("Without a model")
+    told = conclusions([group, other])
+    assert told[0].startswith("The reader on samples. Without") and told[-1].startswith("The reader on elsewhere.")
+
+
+def test_it_is_said_why_a_document_failed_and_what_stands_for_full_precision(folder: Path) -> None:
+    name = f"{MODEL} gguf f32"
+    with Writer.open(folder) as writer:
+        # Of the run that measured the cell.
+        writer.run = 1
+        writer.add("failure", {"cell": name, "document": "article-0", "message": "ended by signal 9"})
+    found = results.read(folder)
+    found.artifacts[name]["preset"] = "q8_0"
+    found.cells[0]["failed_documents"] = ["article-0", "article-1"]
+    told = missing(found)
+
+    assert f"{name} failed on article-0 (ended by signal 9), article-1" in told
+    assert f"Full precision was not measured: what is called so is {name}, the suite's reference." in told
 
 
 def test_a_floor_that_does_better_is_said_and_is_no_tool(folder: Path) -> None:

@@ -93,3 +93,16 @@ def test_documents_come_back_as_they_were(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text(results.documents_text([given]), "utf-8")
     assert results.read(tmp_path).documents("somewhere/mine.jsonl", Task.READER) == (given,)
+
+
+def test_the_last_run_says_what_cells_are_compared_with_and_what_artifacts_there_are(tmp_path: Path) -> None:
+    for run, (labels, references) in enumerate(((["int8", "gone"], {"a": None}), (["int8", "f32"], {"a": "b"})), 1):
+        with Writer.open(tmp_path) as writer:
+            writer.add("run", {**_head(["a"]), "references": references})
+            for label in labels:
+                writer.add("artifact", {"artifact": label})
+            if run == 1:
+                writer.add("cell", {"cell": "a", "status": "ok", "reference": None})
+    found = results.read(tmp_path)
+    assert found.cells[0]["reference"] == "b" and found.cells[0]["run"] == 1
+    assert list(found.artifacts) == ["int8", "f32"]

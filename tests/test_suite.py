@@ -56,6 +56,11 @@ def test_what_is_left_out_has_a_meaning() -> None:
         ('[[tasks]]\ntask = "chunker"\npeers = ["llama-cpp-python"]\n', "peers only read"),
         ('[[tasks]]\ntask = "chunking"\n', "'tasks.0..task' is 'chunking', which is none of reader, chunker"),
         ("[[tasks]\n", "not valid TOML"),
+        (
+            LEAST + '[[models]]\nmodel = "elsewhere/nano-reader"\n',
+            "and elsewhere/nano-reader have the same last name",
+        ),
+        (LEAST + '[[models]]\nmodel = "nano-reader"\nformats = ["gguf"]\n', "made twice as gguf f32"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(text: str, said: str) -> None:
@@ -63,6 +68,12 @@ def test_what_does_not_fit_is_refused_by_name(text: str, said: str) -> None:
         text += '[[tasks]]\ntask = "reader"\n'
     with pytest.raises(UsageError, match=said):
         _parse(text)
+
+
+def test_a_model_may_be_made_in_parts_and_beside_its_stand_in() -> None:
+    entry = '[[models]]\nmodel = "nano-reader"\nformats = ["{}"]\n{}'
+    parts = entry.format("gguf", "") + entry.format("onnx", "") + entry.format("gguf", 'stand_in = "widened"\n')
+    assert len(_parse(parts + '[[tasks]]\ntask = "reader"\n').models) == 3
 
 
 def test_an_unknown_suite_is_guessed(tmp_path: Path) -> None:

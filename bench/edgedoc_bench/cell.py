@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from edgedoc_bench.cell_client import CellClient
 from edgedoc_bench.cell_contract import Order
+from edgedoc_bench.cell_process import start
 from edgedoc_bench.cell_summary import summarise
 from edgedoc_bench.corpus import Sample
 from edgedoc_bench.results import documents_text
@@ -35,7 +35,7 @@ def measure_apart(artifact: Path, pages: list[Path], rounds: int) -> dict[str, A
             documents=str(documents),
             drafts=True,
         )
-        with CellClient(order, TIMEOUT) as client:
+        with start(order, TIMEOUT) as client:
             answers = [(number, client.ask(page)) for number in range(1, rounds + 1) for page in range(len(pages))]
             loaded = client.loaded
     found = summarise([{**row, "round": number} for number, answer in answers for row in answer["rows"]])

@@ -30,7 +30,8 @@ class Set:
 def lay_out(suite: SuiteFile, out: Path) -> dict[tuple[str, Task], Set]:
     """The documents of every task, read and written beside the results.
 
-    Raises what `corpus.load` raises, and UsageError for two sets whose copies would have the same name.
+    Raises what `corpus.load` raises, and UsageError for two sets whose copies would have the same name, or for one of
+    two sizes.
     """
     found: dict[tuple[str, Task], Set] = {}
     for work in suite.suite.tasks:
@@ -39,6 +40,9 @@ def lay_out(suite: SuiteFile, out: Path) -> dict[tuple[str, Task], Set]:
         other = next((one.name for one in found.values() if one.path == path and one.name != work.documents), None)
         if other is not None:
             raise UsageError(f"{other} and {work.documents} have the same last name. Rename one of them.")
+        before = found.get((work.documents, work.task))
+        if before is not None and before.samples != samples:
+            raise UsageError(f"{work.documents} is named with two limits for a {work.task}. Give both the same one.")
         text = documents_text(samples)
         write(path, text)
         found[work.documents, work.task] = Set(

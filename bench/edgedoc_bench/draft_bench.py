@@ -22,8 +22,8 @@ from typing import Any
 
 from edgedoc import console
 from edgedoc.engines.host import usable_cores
-from edgedoc.files import write
 from edgedoc.recipes import load_recipe
+from edgedoc_bench import resuming
 from edgedoc_bench.draft_cells import CELLS, FLYING, Bench, measure
 from edgedoc_bench.draft_models import MODEL, SIZES, Models
 from edgedoc_bench.draft_table import page
@@ -57,27 +57,16 @@ def main() -> None:
             if found:
                 # The load before the run: its own cells are load to each other.
                 about = {"load_average": machine.load_average, "measured_seconds": perf_counter() - begin}
-                result["cells"][cell] = {**about, "pages": pages.get(cell), **found}
                 result["machine"] = machine.as_dict()
-                write(options.out, json.dumps(result, indent=1) + "\n")
+                resuming.keep(options.out, result, cell, {**about, "pages": pages.get(cell), **found})
     prompts = [window["prompt_tokens"] for window in result["setup"]["windows"]]
     result["targets"] = [target.as_dict() for target in targets(result["cells"], prompts)]
     publish(options.out, result, page(result, machine.line()))
 
 
 def resume(path: Path, setup: Mapping[str, Any], pages: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """What `path` holds of the same setup; a new result where it holds another's, or nothing.
-
-    Of cells that measure whole pages only those are kept that measured `pages`.
-    """
-    if path.is_file():
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if found.get("setup") == setup:
-            cells = {name: cell for name, cell in found["cells"].items() if cell["pages"] == pages.get(name)}
-            console.note(f"kept from {path}: {', '.join(cells) or 'nothing'}")
-            return {**found, "cells": cells}
-        console.note(f"{path} is of another setup and will be replaced")
-    return {"setup": dict(setup), "cells": {}}
+    """See `resuming.resume`: of cells that measure whole pages only those are kept that measured `pages`."""
+    return resuming.resume(path, setup, lambda name, cell: cell["pages"] == pages.get(name))
 
 
 def _bench(models: Models, home: Path, options: argparse.Namespace) -> Bench:

@@ -14,8 +14,8 @@ from typing import Any
 
 from edgedoc.doctor import memory_bandwidth
 from edgedoc.recipes import load_recipe
+from edgedoc_bench.child import Answer, Child
 from edgedoc_bench.draft_models import EXPORTS, MODEL, Models
-from edgedoc_bench.draft_process import Answer, Worker
 from edgedoc_bench.draft_windows import Page, Passage
 
 OURS, LLAMA, GENAI = "edgedoc", "llama-cpp-python", "onnxruntime-genai"
@@ -86,7 +86,7 @@ class Bench:
     raw_pages: Sequence[Page]
     card: str | None
 
-    def worker(self, contender: Contender, in_flight: int = 1) -> Worker:
+    def worker(self, contender: Contender, in_flight: int = 1) -> Child:
         """A fresh process of the contender."""
         given: dict[str, object] = {
             "artifact": str(self.models.artifact(contender.artifact)),
@@ -94,12 +94,12 @@ class Bench:
             "drafts": contender.drafts,
         }
         if contender.who == OURS:
-            return Worker("edgedoc_bench.draft_ours", {**given, "in_flight": in_flight}, home=self.home)
+            return Child("edgedoc_bench.draft_ours", {**given, "in_flight": in_flight}, home=self.home)
         peer = {"peer": contender.who, "context": load_recipe(MODEL).context}
-        return Worker("edgedoc_bench.draft_peers", given | peer)
+        return Child("edgedoc_bench.draft_peers", given | peer)
 
 
-def take_turns(workers: Mapping[str, Worker], work: Sequence[Any], progress: Progress) -> dict[str, list[Answer]]:
+def take_turns(workers: Mapping[str, Child], work: Sequence[Any], progress: Progress) -> dict[str, list[Answer]]:
     """Each worker does each piece of `work`; every other piece in the opposite order."""
     answers: dict[str, list[Answer]] = {name: [] for name in workers}
     for number, piece in enumerate(work):
@@ -161,7 +161,7 @@ def measure_pages(bench: Bench, progress: Progress) -> dict[str, Any]:
         workers = {one.name: stack.enter_context(bench.worker(one)) for one in contenders}
         # A warm-up that tells what the card's recipe, which comes to no end of its own, has to write.
         told = [[worker.ask({"convert": page.html}) for page in bench.raw_pages] for worker in workers.values()]
-        workers[CARD] = stack.enter_context(Worker("edgedoc_bench.draft_card", card, python=bench.card))
+        workers[CARD] = stack.enter_context(Child("edgedoc_bench.draft_card", card, python=bench.card))
         workers[CARD].ask({"convert": "<p>Warm up.</p>", "write": 4})
         work = [
             {"convert": page.html, "write": one["output_tokens"]}

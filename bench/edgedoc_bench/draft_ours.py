@@ -1,10 +1,10 @@
 """edgedoc as a contender of the draft bench: reader answers windows and pages as users get it. Knows no report.
 
-Run as `python -m edgedoc_bench.draft_ours GIVEN` by `draft_process.Worker`; GIVEN has `artifact` (a folder), `threads`,
-`in_flight` (windows) and `drafts`, one of "off", "on", "off, --exact", "on, --exact", "wrong".
+Run as `python -m edgedoc_bench.draft_ours` by `child.Child`; it is given `artifact` (a folder), `threads`, `in_flight`
+(windows) and `drafts`, one of "off", "on", "off, --exact", "on, --exact", "wrong".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -18,7 +18,7 @@ from edgedoc.tasks.opening import open_engine
 from edgedoc.tasks.profile import profile_of
 from edgedoc.tasks.reader import Conversion, Fallback, Reader
 from edgedoc.tasks.speculation import SURE, Speculation
-from edgedoc_bench.draft_process import Answer, serve
+from edgedoc_bench.child import Answer, Work, serve
 
 
 class WrongTrail(Trail):
@@ -86,8 +86,8 @@ def answer(reader: Reader, passage: dict[str, Any], drafts: str) -> Answer:
     }
 
 
-def load(given: dict[str, Any]) -> Callable[[dict[str, Any]], Answer]:
-    """See `draft_process.serve`. Work is a passage, HTML to `convert`, or `costs`: what steps of this artifact cost."""
+def load(given: dict[str, Any]) -> tuple[Answer, Work]:
+    """See `child.serve`. A question is a passage, HTML to `convert`, or `costs`: what steps of this artifact cost."""
     folder, drafts, threads = Path(given["artifact"]), given["drafts"], given["threads"]
     reader = open_reader(folder, drafts, threads, given["in_flight"])
 
@@ -103,7 +103,7 @@ def load(given: dict[str, Any]) -> Callable[[dict[str, Any]], Answer]:
             return _bill(reader, asked["pages"])
         return answer(reader, asked, drafts)
 
-    return work
+    return {}, work
 
 
 def _bill(reader: Reader, pages: Sequence[str]) -> Answer:

@@ -1,12 +1,11 @@
 """What edgedoc's drafts are measured against: other runtimes of the same files, with their own drafts and without.
 
-Run as `python -m edgedoc_bench.draft_peers GIVEN` by `draft_process.Worker`; GIVEN has `peer` ("llama-cpp-python" or
+Run as `python -m edgedoc_bench.draft_peers` by `child.Child`; it is given `peer` ("llama-cpp-python" or
 "onnxruntime-genai"), `artifact` (a folder), `threads`, `context` and `drafts` ("off" or one of DRAFTED). Every peer
 gets the ids of the prompt and runs as its documentation says, in a context long enough. Knows no report.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -14,9 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from edgedoc.artifact import Artifact
-from edgedoc_bench.draft_process import Answer, serve
-
-Work = Callable[[dict[str, Any]], Answer]
+from edgedoc_bench.child import Answer, Work, serve
 
 DRAFTED = {"on": 10, "on, 2 tokens": 2}
 """Tokens a draft: 10 is LlamaPromptLookupDecoding's default, 2 what llama-cpp-python's README advises for CPUs."""
@@ -141,4 +138,4 @@ def load_genai(given: dict[str, Any]) -> Work:
 LOADERS = {"llama-cpp-python": load_llama, "onnxruntime-genai": load_genai}
 
 if __name__ == "__main__":
-    serve(lambda given: LOADERS[given["peer"]](given))
+    serve(lambda given: ({}, LOADERS[given["peer"]](given)))

@@ -54,8 +54,10 @@ class Expansion:
             yield replace(cell, reference=compared.id if compared else None)
         for peer, threads in product(work.peers, self._threads()):
             for name, sha256 in self._in_other_hands(peer, work):
+                # In another environment the peer is of another version.
+                weights = filter(None, (sha256, self._suite.pythons.get(peer)))
                 yield self._cell(
-                    Measure.DOCUMENTS, Subject(kind=Kind.PEER, name=name), work, Setting(threads=threads), sha256
+                    Measure.DOCUMENTS, Subject(kind=Kind.PEER, name=name), work, Setting(threads=threads), *weights
                 )
 
     def _in_other_hands(self, peer: str, work: Work) -> Iterator[tuple[str, str]]:

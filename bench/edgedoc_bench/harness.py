@@ -14,8 +14,7 @@ from edgedoc.console import Report
 from edgedoc.engines.host import available_memory
 from edgedoc.errors import EdgedocError, EngineError
 from edgedoc.recipes import Task
-from edgedoc_bench import energy, limits, making, results
-from edgedoc_bench.cell_client import CellClient
+from edgedoc_bench import cell_process, energy, limits, making, results
 from edgedoc_bench.cell_contract import Order
 from edgedoc_bench.cell_summary import summarise
 from edgedoc_bench.cells import Cell, Measure, digest
@@ -26,7 +25,7 @@ from edgedoc_bench.machine import Machine, describe
 from edgedoc_bench.making import Made
 from edgedoc_bench.measuring import Client, Live, Summariser, measure
 from edgedoc_bench.money import bill
-from edgedoc_bench.orders import order_of
+from edgedoc_bench.orders import order_of, timeout_of
 from edgedoc_bench.outlook import Outlook
 from edgedoc_bench.prices import Prices
 from edgedoc_bench.results import OK, Results, Writer
@@ -37,7 +36,7 @@ Start = Callable[[Order, float, str | None], Client]
 
 
 def run(
-    suite: SuiteFile, out: Path, report: Report, *, prices: Prices | None = None, start: Start = CellClient
+    suite: SuiteFile, out: Path, report: Report, *, prices: Prices | None = None, start: Start = cell_process.start
 ) -> Results:
     """Measure `suite` into `out` and return all that counts there, earlier runs' cells included.
 
@@ -96,6 +95,7 @@ class _Bench:
                 "machine": self._machine.as_dict(),
                 "fingerprint": self._fingerprint(),
                 "cells": [cell.id for cell in self._cells],
+                "references": {cell.id: cell.reference for cell in self._cells},
                 "sets": [
                     {"name": one.name, "task": one.task, "sha256": one.sha256, "documents": len(one.samples)}
                     for one in self._sets.values()
@@ -145,6 +145,7 @@ class _Bench:
 
     def _live(self, cell: Cell) -> Live:
         order = order_of(cell, self._suite, self._made, self._sets)
+        timeout = timeout_of(cell, self._suite, self._sets)
         python = self._suite.pythons.get(cell.subject.name.partition(": ")[0])
         # Everything but a document is one item: a sweep, a comparison.
         items: tuple[str, ...] = (str(cell.measure),)
@@ -152,7 +153,7 @@ class _Bench:
             items = tuple(sample.id for sample in self._sets[cell.documents or "", cell.task].samples)
         return Live(
             cell=cell,
-            start=lambda: self._start(order, self._suite.timeout, python),
+            start=lambda: self._start(order, timeout, python),
             items=items,
             summarise=self._summariser(cell),
         )

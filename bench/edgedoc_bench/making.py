@@ -1,6 +1,7 @@
 """The artifacts of a suite, made before anything is measured, and what is written down of them. Measures nothing.
 
-Artifacts lie in the folder of the results and are made once: a bench that goes on finds them there.
+Artifacts lie in the folder of the results and are made once: a bench that goes on finds them there, and makes them
+again when the folder of their checkpoint has changed.
 """
 
 import time
@@ -43,7 +44,7 @@ def make_artifacts(suite: SuiteFile, out: Path, report: Report) -> Made:
         report(f"artifact {number + 1} of {len(wanted)}: {label}", 0, 1)
         started = time.perf_counter()
         try:
-            there = (folder / MANIFEST).exists()
+            there = (folder / MANIFEST).exists() and not (preset and _outdated(folder, suite.base / entry.model))
             if not there:
                 _export(entry, _source(entry, suite.base, out), format, preset, folder)
             artifact = Artifact.open(folder)
@@ -92,7 +93,13 @@ def _places(entry: Models, base: Path, out: Path) -> Iterator[tuple[str, str, Pa
 def _export(entry: Models, source: Path | str, format: str, preset: str, out: Path) -> None:
     from edgedoc_export.build import export
 
-    export(source, format=format, preset=preset, out=out, recipe=_recipe(entry))
+    export(source, format=format, preset=preset, out=out, recipe=_recipe(entry), overwrite=(out / MANIFEST).exists())
+
+
+def _outdated(artifact: Path, checkpoint: Path) -> bool:
+    """Whether a file of the checkpoint is newer than the artifact: trained on since then. A name is never outdated."""
+    made = (artifact / MANIFEST).stat().st_mtime
+    return checkpoint.is_dir() and any(file.stat().st_mtime > made for file in checkpoint.iterdir() if file.is_file())
 
 
 def _source(entry: Models, base: Path, out: Path) -> Path | str:
@@ -122,8 +129,9 @@ def _add(made: Made, entry: Models, artifact: Artifact, seconds: float | None) -
     manifest = artifact.manifest
     family = f"{_named(entry)} {manifest.format}"
     label, reference = f"{family} {manifest.preset}", f"{family} {entry.reference}"
-    if any(given.label == label for given in made.given):
-        label = f"{label} ({artifact.path.name})"
+    taken = {given.label for given in made.given}
+    names = (label, f"{label} ({artifact.path.name})", f"{label} ({artifact.path})")
+    label = next((name for name in names if name not in taken), names[-1])
     given = Given(
         label=label,
         model=entry.model,

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgedoc.files import write
-from edgedoc_bench.cell_client import Died, Refused
 from edgedoc_bench.cells import Cell
+from edgedoc_bench.child import Died, Refused
 from edgedoc_bench.interleave import Turn, take_turns
 from edgedoc_bench.results import Writer
 
@@ -22,7 +22,7 @@ Summariser = Callable[[list[dict[str, Any]], dict[str, Any] | None], dict[str, A
 
 
 class Client(Protocol):
-    """`cell_client.CellClient`, or a stand-in for it."""
+    """`child.Child`, or a stand-in for it."""
 
     loaded: dict[str, Any]
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from edgedoc.recipes import Task
 from edgedoc_bench.cell_contract import Order
-from edgedoc_bench.cells import Cell, Kind
+from edgedoc_bench.cells import Cell, Kind, Measure
 from edgedoc_bench.document_sets import Set
 from edgedoc_bench.making import Made
 from edgedoc_bench.suite import Suite
@@ -38,6 +38,13 @@ def order_of(cell: Cell, suite: Suite, made: Made, sets: Mapping[tuple[str, Task
         penalty=next((one.penalty for one in made.given if one.model == name), 1.0),
         **asdict(cell.setting),
     )
+
+
+def timeout_of(cell: Cell, suite: Suite, sets: Mapping[tuple[str, Task], Set]) -> float:
+    """Seconds an answer may take: a comparison reads every document, a sweep goes to every depth."""
+    if cell.measure is Measure.FIDELITY:
+        return suite.timeout * len(sets[cell.documents or "", cell.task].samples)
+    return suite.timeout * (len(suite.context.depths) if cell.measure is Measure.CONTEXT else 1)
 
 
 def _mean_segment(documents: Set) -> float:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 
-from edgedoc_bench.choosing import Choice, Limits, choose
 from edgedoc_bench.machine import Machine
 from edgedoc_bench.report_columns import significant
 from edgedoc_bench.report_rows import Group
@@ -11,6 +10,9 @@ from edgedoc_bench.results import OK, Results
 from edgedoc_bench.verdicts import loss_sentences, verdict
 
 BUSY = "The machine was busy: seconds say little; all else holds."
+FULL = ("f", "bf")
+"""How presets of floating-point weights begin."""
+UNASKED = {"fidelity": "Agreement with full precision", "quality": "Quality"}
 SOURCES = (
     "Token F1: SQuAD's, on words of the rendered text. ROUGE-L: Lin 2004, one sequence a page. WER: edits of words "
     "over the author's words. TER: Jina's token error rate, not translation edit rate. Tables: TEDS, Zhong et al. 2020."
@@ -39,14 +41,14 @@ def many(documents: int) -> str:
     return "1 document" if documents == 1 else f"{documents} documents"
 
 
-def choices(found: Sequence[Group]) -> list[tuple[Group, Choice]]:
-    """What would be recommended with the limits that hold when none are stated."""
-    return [(group, choose(group, Limits())) for group in found if group.models]
-
-
-def conclusions(group: Group) -> list[str]:
-    """What to conclude of a group: the classic tools first, then what quantising lost."""
-    return [sentence for sentence in (verdict(group), *loss_sentences(group)) if sentence]
+def conclusions(found: Sequence[Group]) -> list[str]:
+    """What to conclude of each group: the classic tools first, then what quantising lost."""
+    return [
+        sentence if len(found) == 1 else f"The {group.task} on {group.title}. {sentence}"
+        for group in found
+        for sentence in (verdict(group), *loss_sentences(group))
+        if sentence
+    ]
 
 
 def missing(results: Results) -> list[str]:
@@ -62,11 +64,19 @@ def missing(results: Results) -> list[str]:
         if cell["status"] != OK:
             told.append(f"{cell['name']}: {cell['status']}" + (f", {cell['reason']}" if cell.get("reason") else ""))
         elif cell.get("failed_documents"):
-            told.append(f"{cell['name']} failed on {', '.join(cell['failed_documents'])}")
+            why = {row["document"]: row["message"] for row in results.of("failure") if row["cell"] == cell["cell"]}
+            words = (f"{name} ({why[name]})" if name in why else name for name in cell["failed_documents"])
+            told.append(f"{cell['name']} failed on {', '.join(words)}")
         if cell["status"] == OK and (unsteady := (cell.get("summary") or {}).get("unsteady")):
             told.append(f"{cell['name']} answered differently from round to round on {', '.join(unsteady)}")
     failures = [row for row in results.of("failure") if row.get("cell") is None]
     told += [f"{row['name']}, {row['stage']}: {row['message']}" for row in failures]
+    for label, row in results.artifacts.items():
+        if row["reference"] is None and not row["preset"].startswith(FULL):
+            told.append(f"Full precision was not measured: what is called so is {label}, the suite's reference.")
+    if results.artifacts:
+        unasked = [name for name in UNASKED if name not in results.header["metrics"]]
+        told += [f'{UNASKED[name]} is unknown: nobody asked for it. Add "{name}" to metrics.' for name in unasked]
     energy = results.header.get("energy") or {}
     if not energy.get("source"):
         told.append(f"Energy is unknown: {energy.get('reason') or 'nobody asked for it'}.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from edgedoc_bench import report_facts as facts
-from edgedoc_bench.choosing import Choice
+from edgedoc_bench.choosing import Choice, Limits, choices
 from edgedoc_bench.report_plots import Plot, agreement_plots, quality_plots, series_of
 from edgedoc_bench.report_rows import Group
 from edgedoc_bench.report_style import CSS, SCRIPT
@@ -22,8 +22,8 @@ def page(results: Results, found: Sequence[Group]) -> str:
         f'<p class="soft">{escape(machine.line())}</p>',
         f'<p class="warning">{facts.BUSY}</p>' if machine.busy else "",
         "<h2>In short</h2>",
-        *(_choice(group, choice) for group, choice in facts.choices(found)),
-        *(_list(facts.conclusions(group)) for group in found),
+        *(_choice(group, choice) for group, choice in choices(found, Limits())),
+        _list(facts.conclusions(found)),
     ]
     for group in found:
         parts += _group(group)
@@ -48,11 +48,13 @@ def _document(title: str, parts: Iterable[str]) -> str:
 
 def _choice(group: Group, choice: Choice) -> str:
     best = choice.best.name if choice.best is not None else "Nothing"
-    next_best = f" Runner-up: {escape(choice.runner_up.name)}." if choice.runner_up is not None else ""
+    second = [f"Runner-up: {choice.runner_up.name}"] if choice.runner_up is not None else []
+    others = "".join(f" {escape(line)}." for line in (*second, *choice.beside))
     head = (
-        f'<div class="choice"><p>To ship for the {group.task} on {escape(group.title)}: '
-        f"<strong>{escape(best)}</strong>. {escape(choice.why[:1].upper() + choice.why[1:])}.{next_best}</p>"
-        f'<p class="soft">Limits: {escape(choice.limits.text())}. Others: '
+        f'<div class="choice"><p>{choice.title} for the {group.task} on {escape(group.title)}: '
+        f"<strong>{escape(best)}</strong>. {escape(choice.why[:1].upper() + choice.why[1:])}.{others}</p>"
+        + (f'<p class="warning">{escape(choice.caveat)}</p>' if choice.caveat else "")
+        + f'<p class="soft">Limits: {escape(choice.limits.text())}. Others: '
         "<code>edgedoc bench recommend --max-memory 600MB --max-seconds 5</code></p>"
     )
     fallen = _list([f"{entry.name}: {reason}" for entry, reason in choice.fallen])
@@ -62,12 +64,12 @@ def _choice(group: Group, choice: Choice) -> str:
 
 
 def _group(group: Group) -> list[str]:
-    series = series_of(group)
+    series, agreement = series_of(group), agreement_plots(group)
     parts = [
         f"<h2>{escape(facts.heading(group))}</h2>",
         key(series, ringed=any(entry.full for entry in group.models)),
-        "<h3>Agreement with full precision, and what it costs</h3>",
-        _plots(agreement_plots(group)),
+        "<h3>Agreement with full precision, and what it costs</h3>" if agreement else "<h3>What each costs</h3>",
+        _plots(agreement),
         _table(cost_table(group), "What each costs, and how closely it follows full precision"),
     ]
     if (memory := memory_table(group)) is not None:

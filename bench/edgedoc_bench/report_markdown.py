@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from edgedoc_bench import report_facts as facts
+from edgedoc_bench.choosing import Limits, choices
 from edgedoc_bench.report_rows import Group
 from edgedoc_bench.report_tables import Cell, Table, context_table, cost_table, memory_table, quality_table
 from edgedoc_bench.results import Results
@@ -18,13 +19,15 @@ def page(results: Results, found: Sequence[Group]) -> str:
         f"**{facts.BUSY}**" if machine.busy else "",
         "## In short",
     ]
-    for group, choice in facts.choices(found):
+    for group, choice in choices(found, Limits()):
         best = choice.best.name if choice.best is not None else "nothing"
-        second = f" Runner-up: {choice.runner_up.name}." if choice.runner_up is not None else ""
+        second = [f"Runner-up: {choice.runner_up.name}"] if choice.runner_up is not None else []
         parts.append(
-            f"To ship for the {group.task} on {group.title}, {choice.limits.text()}: **{best}**, {choice.why}.{second}"
+            f"{choice.title} for the {group.task} on {group.title}, {choice.limits.text()}: **{best}**, {choice.why}."
+            + "".join(f" {line}." for line in (*second, *choice.beside))
         )
-    parts += [_list([line for group in found for line in facts.conclusions(group)])]
+        parts.append(f"**{choice.caveat}**" if choice.caveat else "")
+    parts += [_list(facts.conclusions(found))]
     for group in found:
         parts += _group(group)
     if (table := context_table(results)) is not None:

@@ -39,7 +39,9 @@ def quality_plots(group: Group, kind: str) -> list[Plot]:
 
 
 def agreement_plots(group: Group) -> list[Plot]:
-    """Share of full precision's tokens against every cost there is."""
+    """Share of full precision's tokens against every cost there is; none where only full precision itself has one."""
+    if all(entry.full for entry in group.models if entry.agreement is not None):
+        return []
     return _plots(group, lambda entry: entry.agreement, "same tokens as full precision")
 
 

@@ -38,6 +38,8 @@ class Entry:
     summary: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
     fidelity: Mapping[str, Any] = field(default_factory=dict)
+    not_compared: str | None = None
+    """Why its agreement with full precision is not known, or what to do about that; None where nothing is missing."""
     money: Mapping[str, Row] = field(default_factory=dict)
     quality: tuple[Row, ...] = ()
 
@@ -189,6 +191,7 @@ def _entries(results: Results) -> Iterable[Entry]:
             summary=cell.get("summary") or {},
             memory=cell.get("memory") or {},
             fidelity=fidelity.get((subject["kind"], name, cell["task"], cell["set"]), {}),
+            not_compared=_not_compared(results, cell) if subject["kind"] == ARTIFACT else None,
             money={row["convention"]: row for row in money.get(cell["cell"], ())},
             quality=tuple(quality.get(cell["cell"], ())),
         )
@@ -211,6 +214,21 @@ def _fidelity(results: Results) -> dict[tuple[str, str, str, str], Row]:
         if reference is not None and own:
             found[kind, reference, cell["task"], cell["set"]] = own
     return found
+
+
+def _not_compared(results: Results, cell: Row) -> str | None:
+    """See `Entry.not_compared`; `cell` is an artifact's on documents."""
+    reference = results.artifacts.get(cell["subject"]["name"], {}).get("reference")
+    if reference is None:
+        return None
+    if "fidelity" not in results.header["metrics"]:
+        return 'add "fidelity" to metrics in the suite and run it again with the same --out'
+    if reference not in results.artifacts:
+        return f"there is no {reference} to compare with"
+    for one in results.cells:
+        if one["measure"] == "fidelity" and all(one[key] == cell[key] for key in ("subject", "task", "set")):
+            return None if one["status"] == OK else f"the comparison {one['status']}: {one['reason']}"
+    return "the bench was stopped before it was compared: start it again with the same --out"
 
 
 def _by_cell(rows: Iterable[Row]) -> dict[str, list[Row]]:

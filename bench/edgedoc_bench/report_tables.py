@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgedoc_bench.quality_metrics import METRICS
-from edgedoc_bench.quality_summary import MEDIAN, difference, mean
+from edgedoc_bench.quality_summary import FEWEST, MEDIAN, difference, mean
 from edgedoc_bench.report_columns import Column, columns, mega, significant
 from edgedoc_bench.report_rows import ARTIFACT, Entry, Group, number
 from edgedoc_bench.results import OK, Results
@@ -60,10 +60,14 @@ def quality_table(group: Group, kind: str) -> Table:
         reference = group.reference_of(entry)
         rows.append((group.short(entry), tuple(_score(group, entry, reference, name, kind) for name in names)))
     notes = ["Means over documents, of WER the median."] if MEDIAN & set(names) else ["Means over documents."]
+    few = f"fewer than {FEWEST} documents have the figure: too few for an interval"
     if any(cell.remark for _, cells in rows for cell in cells):
         notes.append(
-            "In brackets: difference to full precision in pairs of documents, 95 % of a bootstrap; * is certain."
+            "In brackets: difference to full precision in pairs of documents, 95 % of a bootstrap; * is certain. "
+            f"There is none where {few}."
         )
+    elif any(group.reference_of(entry) for entry in group.models):
+        notes.append(f"No differences to full precision are given, since {few}.")
     return Table(
         head=tuple((f"{known[name].label}{_arrow(known[name].better)}", known[name].what) for name in names),
         rows=tuple(rows),

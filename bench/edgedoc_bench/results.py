@@ -32,7 +32,13 @@ class Results:
         self.header = next(row for row in reversed(rows) if row["kind"] == "run")
         wanted: list[str] = self.header["cells"]
         last = {row["cell"]: row for row in rows if row["kind"] == "cell"}
-        self.cells: tuple[Row, ...] = tuple(last[cell] for cell in wanted if cell in last)
+        # Of a suite that was given full precision later, cells measured before are compared with it as well.
+        references: dict[str, str | None] = self.header.get("references", {})
+        self.cells: tuple[Row, ...] = tuple(
+            last[cell] | ({"reference": references[cell]} if cell in references else {})
+            for cell in wanted
+            if cell in last
+        )
         """Finished cells, failed and skipped ones too, in the order of the suite."""
         self._runs = {row["cell"]: row["run"] for row in self.cells}
 
@@ -54,8 +60,8 @@ class Results:
 
     @property
     def artifacts(self) -> dict[str, Row]:
-        """The last row of each artifact, by its label."""
-        return {row["artifact"]: row for row in self._rows if row["kind"] == "artifact"}
+        """Those of the last run that had any, by their labels."""
+        return {row["artifact"]: row for row in self.of("artifact")}
 
     def samples(self, cell: str) -> list[Row]:
         """The measured repetitions of a cell, its warm-up left out."""

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -209,12 +210,30 @@ def _check(suite: Suite, origin: str) -> None:
             raise UsageError(f"{origin}: {key} is at least 1, not {value}.")
     if min(suite.seconds, *suite.settings.threads) < 0 or suite.timeout <= 0:
         raise UsageError(f"{origin}: seconds and threads are at least 0, timeout is more.")
+    _check_places(suite.models, origin)
     for entry in suite.models:
         if entry.presets and entry.reference not in entry.presets:
             raise UsageError(
                 f"{origin}: {entry.model} is compared with {entry.reference}, which is not among its presets. "
                 "Add it to presets, or name another reference."
             )
+
+
+def _check_places(models: Iterable[Models], origin: str) -> None:
+    """Artifacts lie and are labelled by their model's last name: two of one place would be taken for each other."""
+    names: dict[tuple[str, StandIn | None], str] = {}
+    made = set()
+    for entry in models:
+        name = (Path(entry.model).name, entry.stand_in)
+        if names.setdefault(name, entry.model) != entry.model:
+            raise UsageError(
+                f"{origin}: {names[name]} and {entry.model} have the same last name, by which artifacts are told "
+                "apart. Rename one of them."
+            )
+        for format, preset in product(entry.formats, entry.presets):
+            if (*name, format, preset) in made:
+                raise UsageError(f"{origin}: {entry.model} is to be made twice as {format} {preset}. Leave one out.")
+            made.add((*name, format, preset))
 
 
 def _all_in(names: Iterable[str], known: tuple[str, ...], what: str, origin: str) -> None:

@@ -86,8 +86,11 @@ def verdict(group: Group) -> str:
         text += f" It is {' to '.join(ends)} times as fast."
     if ahead := floors_ahead(group):
         text += f" On {_listed(ahead)} even a floor, which reads nothing, does better than every model."
-    if all(one.documents < FEWEST for one in found):
+    few = [one.kind for one in found if one.documents < FEWEST]
+    if len(few) == len(found):
         text += f" No kind has {FEWEST} documents: too few to be sure of any of this."
+    elif few:
+        text += f" Of {_listed(few)} there are fewer than {FEWEST} documents: too few to be sure."
     return text
 
 
@@ -106,6 +109,8 @@ def _sentence(one: Rivalry, label: str) -> str:
     if one.interval is not None:
         chance = "" if one.interval.certain else ", which may be chance"
         words += f"; model less tool {one.interval.text(3)}{chance}"
+    else:
+        words += "; too few documents for an interval"
     if (ratio := _times_as_fast(one)) is not None:
         words += f"; the tool is {significant(ratio)} times as fast"
     return words + "."
@@ -134,9 +139,9 @@ def _listed(names: list[str]) -> str:
 
 
 def loss_sentences(group: Group) -> list[str]:
-    """What each artifact loses in quality against full precision, where that is more than chance; else one sentence."""
+    """What each artifact loses in quality against full precision, where that is more than chance; else why not."""
     metric = MAIN[group.task]
-    label, found, level = METRICS[group.task][metric].label, [], 0
+    label, found, level, few = METRICS[group.task][metric].label, [], 0, 0
     for entry in group.models:
         reference = group.reference_of(entry)
         if reference is None:
@@ -147,7 +152,14 @@ def loss_sentences(group: Group) -> list[str]:
                 found.append(f"{entry.name} differs from full precision on {kind}: {label} {interval.text(3)}.")
             elif interval is not None:
                 level += 1
+            else:
+                few += bool(entry.values(metric, kind))
     if level:
         pairs = "comparison" if level == 1 else "comparisons"
         found.append(f"In {level} {pairs} of an artifact with full precision the difference in {label} may be chance.")
+    if few and not level and not found:
+        found.append(
+            f"What quantising lost in {label} cannot be told: no kind has {FEWEST} documents, so no difference to full "
+            "precision has an interval."
+        )
     return found

@@ -7,6 +7,7 @@ import typer
 
 from edgedoc import console
 from edgedoc.cli.options import Json, named
+from edgedoc.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(metavar="RESULTS", help="Folder that edgedoc bench wrote.")]
 
@@ -80,7 +81,10 @@ def recommend(
     max_memory: Annotated[str | None, typer.Option(help="Most memory at peak, e.g. 600MB.")] = None,
     max_seconds: Annotated[float | None, typer.Option(min=0, help="Most seconds for 95 of 100 documents.")] = None,
     min_agreement: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Least share of full precision's tokens; default: 0.99.")
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Least share of full precision's tokens; default: 0.99, where it was measured."
+        ),
     ] = None,
     prefer: Annotated[
         str, typer.Option(help="What decides within the limits: seconds, memory, size or agreement.")
@@ -90,9 +94,10 @@ def recommend(
     """Name the artifact to ship.
 
     Of those within the limits the best and the runner-up, and why each of the others is not it. The exit code is 1 when
-    nothing is within the limits.
+    nothing is within the limits, or --min-agreement is about what was not measured.
     """
-    from edgedoc_bench.choosing import MIN_AGREEMENT, Limits, Prefer, choose, describe
+    from edgedoc_bench.choosing import Limits, choices, describe
+    from edgedoc_bench.ranking import Prefer
     from edgedoc_bench.report_rows import groups
     from edgedoc_bench.results import read
 
@@ -100,9 +105,13 @@ def recommend(
     limits = Limits(
         memory=console.size(max_memory) if max_memory is not None else None,
         seconds=max_seconds,
-        agreement=MIN_AGREEMENT if min_agreement is None else min_agreement,
+        agreement=min_agreement,
     )
-    found = [(group, choose(group, limits, preferred)) for group in groups(read(results)) if group.models]
+    found = choices(groups(read(results)), limits, preferred)
+    if not found:
+        raise UsageError(
+            f'No artifact was run on documents in {results}: name models in the suite, and "speed" in its metrics.'
+        )
     if json:
         console.data({"limits": limits.text(), "choices": [choice.as_dict(group) for group, choice in found]})
     else:
