@@ -206,7 +206,7 @@ def main() -> None:
         "ratios": {name: asdict(found) for name, found in ratios(costs[CONSTRAINED], costs[FREE]).items()},
         "targets": TARGETS,
     }
-    publish(options.out / "heads.json", result, report_page)
+    publish(options.out / ("heads.json" if options.format == "gguf" else "heads-onnx.json"), result, report_page)
 
 
 def _line(name: str, found: Sequence[Cost]) -> tuple[str, ...]:
