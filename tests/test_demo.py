@@ -125,12 +125,6 @@ def test_chunks_that_are_not_the_document_are_found_out() -> None:
     )
 
 
-def test_results_without_chunks_are_shown_as_well(ran: tuple[Path, dict[str, Any]]) -> None:
-    _, result = ran
-    told = demo.table({name: value for name, value in result.items() if name != "chunking"})
-    assert "cuts article.md" not in told and "Artifacts, pages and Markdown" in told
-
-
 def test_a_measurement_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="There is no artifact"):
         measure_apart(tmp_path / "nowhere", [], 1)

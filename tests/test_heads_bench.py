@@ -35,7 +35,8 @@ def test_ratios_are_by_document_and_never_by_zero() -> None:
 
 
 def test_the_page_says_which_target_is_met() -> None:
-    told = page(describe(), "A model.", {"constrained": [COST, COST], "free": [FREE, FREE], "free, drafted": [COST, FREE]})
+    costs = {"constrained": [COST, COST], "free": [FREE, FREE], "free, drafted": [COST, FREE]}
+    told = page(describe(), "A model.", costs)
 
     assert "decode steps, free over constrained by document: 5.0 (5.0-5.0); at least 3 met" in told
     assert "seconds, free over constrained by document: 1.5 (1.5-1.5); at least 2 NOT met" in told

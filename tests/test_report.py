@@ -12,7 +12,7 @@ from edgedoc.errors import UsageError
 from edgedoc_bench import report, report_html, report_markdown, results
 from edgedoc_bench.report_columns import significant
 from edgedoc_bench.report_facts import conclusions, missing
-from edgedoc_bench.report_rows import groups
+from edgedoc_bench.report_rows import Entry, groups
 from edgedoc_bench.report_tables import context_table, cost_table, memory_table, quality_table
 from edgedoc_bench.results import Writer
 from edgedoc_bench.verdicts import baseline_sentences, loss_sentences, verdict
@@ -106,6 +106,22 @@ def test_figures_are_beside_those_of_full_precision(folder: Path) -> None:
     assert rows["openvino-genai"][0].text == "skipped: openvino is not installed"
     assert "joules" not in " ".join(titles), "a column without a figure is left out"
     assert memory_table(group) is context_table(results.read(folder)) is None
+
+
+def test_memory_below_the_plan_leaves_no_rest(folder: Path) -> None:
+    (group, *_) = groups(results.read(folder))
+    plan = {"weights": 60_000_000, "kv_cache": 10_000_000, "buffers": 10_000_000, "context_length": 2048}
+    above, below = (replace(group.models[0], memory=plan, peak_memory=peak) for peak in (90_000_000, 70_000_000))
+
+    def rest(*entries: Entry) -> tuple[list[str], tuple[str, ...]]:
+        table = memory_table(replace(group, entries=entries))
+        assert table is not None
+        place = [title for title, _ in table.head].index("the rest MB")
+        return [cells[place].text for _, cells in table.rows], table.notes
+
+    assert rest(above) == (["10.0"], ())
+    texts, notes = rest(above, below)
+    assert texts == ["10.0", ""] and "below the plan" in notes[0]
 
 
 def test_it_is_said_when_a_tool_without_a_model_is_better(folder: Path) -> None:

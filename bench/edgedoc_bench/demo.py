@@ -133,8 +133,8 @@ def table(result: dict[str, Any]) -> str:
             "",
             excerpt,
             "",
-            # Results of before the demo had chunkers are shown too.
-            *([demo_chunks.table(result["chunking"]), ""] if "chunking" in result else []),
+            demo_chunks.table(result["chunking"]),
+            "",
             f"Artifacts, pages and Markdown are in {result['folder']}",
             f"Next: edgedoc convert page.html --model {result['rows'][2]['artifact']}",
         ]

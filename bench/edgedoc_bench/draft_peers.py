@@ -62,6 +62,9 @@ def load_llama(given: dict[str, Any]) -> Work:
                 first.append(perf_counter())
             return False
 
+        if llama.n_tokens and list(llama.input_ids[: len(passage["tokens"])]) == list(passage["tokens"]):
+            # The same prompt once more would be found in its cache, and nothing would be read.
+            llama.reset()
         begin = perf_counter()
         found: Any = llama.create_completion(
             passage["tokens"],

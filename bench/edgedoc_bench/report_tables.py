@@ -9,6 +9,11 @@ from edgedoc_bench.report_columns import Column, columns, mega, significant
 from edgedoc_bench.report_rows import ARTIFACT, Entry, Group, number
 from edgedoc_bench.results import OK, Results
 
+LESS = (
+    "Where there is no rest, the peak stayed below the plan: weights are mapped from their file, and what the engine "
+    "has rearranged for itself need not stay in memory."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -79,15 +84,17 @@ def memory_table(group: Group) -> Table | None:
     """Planned bytes beside the measured peak; None where no cell has a plan."""
     parts = (("weights", "weights"), ("KV cache", "kv_cache"), ("buffers", "buffers"))
     rows = []
+    less = False
     for entry in group.models:
         if not entry.memory:
             continue
         figures = [number(entry.memory, name) for _, name in parts]
         planned = sum(figure or 0.0 for figure in figures)
         peak = entry.peak_memory
+        less = less or (peak is not None and peak < planned)
         figures += [
             float(peak) if peak else None,
-            peak - planned if peak else None,
+            peak - planned if peak and peak >= planned else None,
             number(entry.memory, "context_length"),
         ]
         texts = [*map(_megabytes, figures[:-1]), "" if figures[-1] is None else f"{figures[-1]:,.0f}"]
@@ -103,7 +110,8 @@ def memory_table(group: Group) -> Table | None:
         ("the rest MB", "Python, the engine's code, tokenizer and documents"),
         ("context", "tokens that the KV cache holds"),
     ]
-    return Table(head=tuple(head), rows=tuple(rows)) if rows else None
+    notes = (LESS,) if less else ()
+    return Table(head=tuple(head), rows=tuple(rows), notes=notes) if rows else None
 
 
 def context_table(results: Results) -> Table | None:
