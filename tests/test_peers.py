@@ -61,6 +61,28 @@ def test_a_runtime_gets_the_windows_edgedoc_makes(
     assert summarise([{**row, "round": 1, "joules": None}])["decode_tokens_per_second"]["median"] == pytest.approx(16)
 
 
+def test_a_prompt_asked_again_is_read_again(tiny_artifacts: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    llama_cpp = pytest.importorskip("llama_cpp")
+    read: list[int] = []
+    extend = llama_cpp.Llama.eval
+
+    def counted(self: Any, tokens: Any) -> Any:
+        read.append(len(tokens))
+        return extend(self, tokens)
+
+    monkeypatch.setattr(llama_cpp.Llama, "eval", counted)
+    folder = str(tiny_artifacts["int8"])
+    work = draft_peers.load_llama({"artifact": folder, "threads": 1, "context": 64, "drafts": "off"})
+    first, second = list(range(300, 320)), list(range(300, 310)) + list(range(400, 410))
+    prompts = []
+    for tokens in (first, first, second):
+        read.clear()
+        work({"tokens": tokens, "budget": 2})
+        prompts.append(read[0])
+
+    assert prompts == [20, 20, 10], "what a prompt shares with the one before is no reading, unless it is the same"
+
+
 def test_the_card_gets_the_whole_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(checkpoint: str, threads: int | None, penalty: float) -> Callable[[str], dict[str, Any]]:
         assert (checkpoint, threads, penalty) == ("somewhere", 1, 1.08)
