@@ -1,9 +1,9 @@
 """The recipe on reader-lm's model card, as a contender of the draft bench: raw HTML through transformers in float32.
 
 Run as `PYTHON -m edgedoc_bench.draft_card` by `child.Child`, in an environment that has torch and transformers; it is
-given `checkpoint` (a folder), `threads` and `penalty`. `peer_transformers` says what is as on the
-card and what is not; here it also writes as many tokens as it is told to, because the bundled model, on pages longer
-than it was trained on, ends anywhere. Knows no report.
+given `checkpoint` (a folder), `threads` and `penalty`. `peer_transformers` says what is as on the card and what is not;
+here it also writes as many tokens as it is told to, because the bundled model, on pages longer than it was trained on,
+ends anywhere. Knows no report.
 """
 
 from typing import Any
