@@ -12,7 +12,7 @@ from edgedoc.artifact import Artifact
 from edgedoc.console import Report
 from edgedoc.documents.chunks import Cut, assemble
 from edgedoc.tasks.chunker import Chunker, Chunking
-from edgedoc.tasks.marking import Flag, WindowResult
+from edgedoc.tasks.window import Flag, WindowResult
 from edgedoc_bench import chunk_bench
 from edgedoc_bench.chunk_bench import main, measure
 from edgedoc_bench.chunk_cells import Cells, Contender, contenders

@@ -61,6 +61,8 @@ def test_nano_chunkers_are_asked_as_jinas_are(mode: Mode) -> None:
         ("head = 50", "head = 0", "head' should be positive"),
         ("threshold = 0.5", "threshold = 1.0", "between 0 and 1"),
         ("threshold = 0.5", "threshold = nan", "between 0 and 1"),
+        ("threshold = 0.5", 'threshold = 0.5\nmarks = ["yes"]', "two tokens, one for yes and one for no"),
+        ("threshold = 0.5", 'threshold = 0.5\nmarks = ["same", "same"]', "two tokens"),
         ('method = "generate"', 'method = "guess"', "'guess'"),
         ('task = "chunker"\nmode = "simple"', 'task = "reader"', "'chunking' belongs to a chunker"),
     ],

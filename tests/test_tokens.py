@@ -193,3 +193,16 @@ def test_what_all_prompts_begin_with_is_known_before_the_document(tiny: Tokenize
     shared = rendering.prefix(ids)
     assert ids[:shared] == empty[:shared]
     assert rendering.prefix(empty) >= 2
+
+
+@given(data=st.data(), document=st.text(st.sampled_from("ab \n.#你é<|")))
+def test_the_token_before_a_place_in_the_document_is_found(tiny: Tokenizer, data: st.DataObject, document: str) -> None:
+    ends = sorted(data.draw(st.sets(st.integers(1, max(1, len(document))), max_size=4))) if document else []
+    prompt = Prompt(load_recipe("text-seg-lm-simple"), tiny)
+    before = load_recipe("text-seg-lm-simple").prompt.split("{document}")[0]
+    ids = prompt.render(document)
+    for end, place in zip(ends, prompt.last_tokens(document, ends), strict=True):
+        # The character before `end` is complete with that token, and is not without it.
+        wanted = unicodedata.normalize("NFC", before + document[:end])
+        assert tiny.decode(ids[: place + 1]).startswith(wanted)
+        assert not tiny.decode(ids[:place]).startswith(wanted)

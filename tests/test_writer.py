@@ -196,3 +196,19 @@ def test_logits_that_are_no_numbers() -> None:
     for ask in asks:
         with pytest.raises(EngineError, match="not a number"):
             nan(ask(Writer([1], stop=STOP, room=20)))
+
+
+@given(data=st.data(), prompt=st.lists(st.integers(0, 9), min_size=1, max_size=300), prefix=st.integers(0, 9))
+def test_reading_gives_the_rows_that_asking_place_by_place_gives(
+    data: st.DataObject, prompt: list[int], prefix: int
+) -> None:
+    places = sorted(data.draw(st.sets(st.integers(0, len(prompt) - 1), max_size=12)))
+    engine = HashEngine()
+    writer = Writer(prompt, stop=STOP, room=9, prefix=min(prefix, len(prompt)))
+    found, _, _ = drive(engine, writer.read(places, (3, 7)))
+    expected = [row_after(prompt[: place + 1])[[3, 7]] for place in places]
+    assert found.shape == (len(places), 2)
+    assert np.array_equal(found, np.array(expected, np.float32).reshape(-1, 2))
+    assert engine.fed == prompt[: places[-1] + 1 if places else 0]
+    assert writer.asked == len(places)
+    assert writer.steps <= 1 + len(prompt) // WEIGHED_ROWS

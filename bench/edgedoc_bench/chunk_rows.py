@@ -10,7 +10,7 @@ from typing import Any
 
 from edgedoc.documents.blocks import Kind, blocks
 from edgedoc.tasks.chunker import Chunker, Chunking
-from edgedoc.tasks.marking import Flag
+from edgedoc.tasks.window import Flag
 from edgedoc_bench.cohesion import boundaries as cohesion
 from edgedoc_bench.segmentation import Score, Summary, score
 from edgedoc_bench.segmentation_baselines import Cutter, floor

@@ -10,7 +10,7 @@ from typing import Any
 from edgedoc.decoding.loop import FinishReason
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Task
-from edgedoc.tasks.marking import Flag
+from edgedoc.tasks.window import Flag
 from edgedoc_bench.chunk_scores import block_integrity, boundary_scores, chunk_lengths, paragraphs, size_compliance
 from edgedoc_bench.corpus import Sample
 from edgedoc_bench.page_scores import Page, agreement, score_page

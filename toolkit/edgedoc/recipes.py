@@ -107,6 +107,9 @@ class Chunking:
     method: Method
     threshold: float
     """Probability from which scoring cuts."""
+    marks: tuple[str, ...] | None = None
+    """Two tokens, for yes and for no, of a model trained to say where a block ends whether it started a chunk: their
+    odds are the score, and nothing is written. None: every possible head is listed and weighed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +215,8 @@ def _complaints(recipe: Recipe) -> list[str]:
         complaints.append("'chunking.head' should be positive")
     if recipe.chunking is not None and not 0.0 < recipe.chunking.threshold < 1.0:
         complaints.append("'chunking.threshold' should lie between 0 and 1")
+    if recipe.chunking is not None and recipe.chunking.marks is not None and len(set(recipe.chunking.marks)) != 2:
+        complaints.append("'chunking.marks' should be two tokens, one for yes and one for no")
     if not recipe.stop:
         complaints.append("'stop' should name at least one token")
     if not 0 < recipe.window <= recipe.context:

@@ -7,6 +7,7 @@ encoded by a second tokenizer that has never heard of added tokens.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -59,12 +60,22 @@ class Tokenizer:
         Lone surrogates, which no encoding can carry, become U+FFFD. The file's own normaliser (NFC for Qwen2) still
         applies. Raises ArtifactError when the file's splitting rules fail on this text.
         """
+        return list(self._encoding(text).ids)
+
+    def starts(self, text: str) -> list[int]:
+        """Where in `text` each token of `encode_text` starts, in characters; raises what that raises.
+
+        A surrogate pair, which is one character to the tokenizer, moves what comes after it by one.
+        """
+        return [start for start, _ in self._encoding(text).offsets]
+
+    def _encoding(self, text: str) -> tokenizers.Encoding:
         try:
             text.encode()
         except UnicodeEncodeError:
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         with _tokenizer_errors("The tokenizer failed on this text"):
-            return list(self._bare.encode(text, add_special_tokens=False).ids)
+            return self._bare.encode(text, add_special_tokens=False)
 
     def encode_template(self, text: str) -> list[int]:
         """Ids of recipe text: control tokens written in it become their ids; nothing is put before or after."""
@@ -122,6 +133,11 @@ class Prompt:
     def render(self, document: str) -> list[int]:
         """The whole prompt as ids. No id between the recipe's own control tokens is a control token."""
         return [*self._head, *self._tokenizer.encode_text(f"{self._lead}{document}{self._trail}"), *self._tail]
+
+    def last_tokens(self, document: str, ends: Sequence[int]) -> list[int]:
+        """Positions in `render(document)` of the tokens that hold the characters before each of `ends`."""
+        starts = self._tokenizer.starts(f"{self._lead}{document}{self._trail}")
+        return [len(self._head) + max(0, bisect_left(starts, len(self._lead) + end) - 1) for end in ends]
 
 
 def _without_added_tokens(tables: dict[str, Any], added: dict[str, int]) -> dict[str, Any]:

@@ -161,6 +161,22 @@ class Writer:
             self._row = rows[-1]
         return found
 
+    def read(self, places: Sequence[int], tokens: Sequence[int]) -> Steps[NDArray[np.float32]]:
+        """Logits of `tokens` after each of `places`, ascending positions in the prompt: shape (places, tokens).
+
+        Feeds the prompt up to the last of them, and is the first thing asked of it.
+        """
+        prompt, found = list(self._pending), [np.empty((0, len(tokens)), np.float32)]
+        for group in _near(places, WEIGHED_ROWS):
+            last = group[-1] + 1
+            prefix = 0 if self._fed else min(self._prefix, group[0])
+            rows = yield Request(prompt[self._fed : last], last - group[0], None, prefix)
+            found.append(rows[np.ix_([place - group[0] for place in group], tokens)])
+            self._fed, self._pending = last, prompt[last:]
+            self.steps += 1
+            self.asked += len(group)
+        return np.concatenate(found)
+
     def _write(self, tokens: Sequence[int]) -> None:
         self.written.extend(tokens)
         if self._drafter is not None:
@@ -184,6 +200,17 @@ class Writer:
             rows = np.concatenate([known[None], rows])
         self._row = rows[-1] if not ahead else None
         return rows
+
+
+def _near(places: Sequence[int], reach: int) -> list[list[int]]:
+    """Runs of `places` in each of which the last is less than `reach` after the first."""
+    groups: list[list[int]] = []
+    for place in places:
+        if groups and place - groups[-1][0] < reach:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
 
 
 def _certain(options: Options, live: list[int], depth: int) -> tuple[list[int], list[int], Followers]:

@@ -18,10 +18,11 @@ from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Method, Mode, Recipe, Task
 from edgedoc.tasks.budget import window_budget
-from edgedoc.tasks.marking import Heads, Marker, WindowResult
+from edgedoc.tasks.marking import Heads, Marker
 from edgedoc.tasks.opening import OnEngine, open_engine
 from edgedoc.tasks.spans import span_end
 from edgedoc.tasks.speculation import PLAIN, Speculation, speculation
+from edgedoc.tasks.window import WindowResult
 from edgedoc.tokens import Tokenizer
 
 
@@ -171,12 +172,16 @@ class Chunker(OnEngine):
         )
 
     def _cuts(self, text: str, progress: Callable[[int, int], None] | None) -> tuple[list[Cut], list[WindowResult]]:
-        """Walk over the document: a window's last chunk is looked at again, from its start, in the next window."""
+        """Walk over the document: a window's last chunk is looked at again, from its start, in the next window.
+
+        Where the answer is read off the text, every place is judged once, and a window's later half is context to the
+        next.
+        """
         places = candidates(text, blocks(text))
         positions = [place.position for place in places]
         cuts = [Cut(0)]
         results: list[WindowResult] = []
-        start, ends = 0, len(text.rstrip())
+        start, since, ends = 0, 0, len(text.rstrip())
         while start < ends:
             if progress is not None:
                 progress(start, len(text))
@@ -186,14 +191,16 @@ class Chunker(OnEngine):
             if not inside and (self.recipe.mode is Mode.SIMPLE or start > cuts[-1].start):
                 start = end
                 continue
-            result = self._marker.mark(text, start, end, inside)
+            result = self._marker.mark(text, start, end, inside, since=since)
             results.append(result)
             if cuts[-1].start == start:
                 cuts[-1] = result.cuts[0]
             cuts.extend(result.cuts[1:])
             if end >= ends and (result.complete or not inside):
                 break
-            start = cuts[-1].start if cuts[-1].start > start else _middle(start, end, inside)
+            since = end
+            again = cuts[-1].start > start and not self._marker.reads
+            start = cuts[-1].start if again else _middle(start, end, inside)
         if progress is not None:
             progress(len(text), len(text))
         return cuts, results

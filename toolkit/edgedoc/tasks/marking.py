@@ -1,8 +1,11 @@
 """Asks a chunker where the chunks of one window start: dictated, freely, or by weighing. Knows one window only."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+
+import numpy as np
 
 from edgedoc.decoding.driver import Driver
 from edgedoc.decoding.guard import LoopGuard
@@ -14,11 +17,12 @@ from edgedoc.documents.chunks import Cut
 from edgedoc.documents.flat import Flat
 from edgedoc.documents.matching import find_heads
 from edgedoc.engines.base import Engine
-from edgedoc.errors import UsageError
+from edgedoc.errors import ArtifactError, UsageError
 from edgedoc.recipes import Finest, Method, Mode, Recipe
 from edgedoc.tasks.answers import parse
 from edgedoc.tasks.dictation import Answer, Dictation
 from edgedoc.tasks.speculation import PLAIN, Speculation
+from edgedoc.tasks.window import Flag, Window, WindowResult
 from edgedoc.tokens import Prompt, Tokenizer
 
 
@@ -27,45 +31,6 @@ class Heads(StrEnum):
 
     CONSTRAINED = "constrained"
     FREE = "free"
-
-
-class Flag(StrEnum):
-    """What was wrong with a window's answer. The document is whole all the same."""
-
-    TRUNCATED = "the answer did not fit"
-    LOOPED = "the model looped"
-    CUT = "a topic or summary was too long"
-    LOST = "a head was not found in the text"
-    UNUSABLE = "no head was found in the text"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WindowResult:
-    """One window's cuts and their bill; positions are characters of the document, times seconds.
-
-    `heads` counts chunks the model named and `matched` those that were found, `misplaced` those that are in the text
-    but before the one named before; `asked` are the decisions left to the model among `written_tokens`. The first cut
-    is the window's start. Scoring fills `weighed`: every place it looked at and the probability of a boundary there,
-    given one at the place before.
-    """
-
-    start: int
-    end: int
-    cuts: tuple[Cut, ...]
-    complete: bool
-    prompt_tokens: int
-    written_tokens: int
-    drafted: int
-    accepted: int
-    asked: int
-    steps: int
-    heads: int
-    matched: int
-    misplaced: int = 0
-    flags: tuple[Flag, ...]
-    weighed: tuple[tuple[int, float], ...] = ()
-    prefill_seconds: float
-    decode_seconds: float
 
 
 class Marker:
@@ -82,7 +47,7 @@ class Marker:
         threshold: float | None = None,
         speculation: Speculation = PLAIN,
     ) -> None:
-        """Raises UsageError when the recipe cannot be asked that way."""
+        """Raises UsageError when the recipe cannot be asked that way, ArtifactError when the tokenizer cannot."""
         assert recipe.chunking is not None and recipe.mode is not None
         self._recipe, self._tokenizer, self._driver = recipe, tokenizer, Driver(engine)
         self._context_length = engine.context_length
@@ -98,22 +63,33 @@ class Marker:
         if self._method is Method.SCORE and heads is Heads.FREE:
             raise UsageError("Scoring writes no heads: free heads belong to generation")
         self._prompt = Prompt(recipe, tokenizer)
+        self._marks = _marks(recipe, tokenizer) if self._method is Method.SCORE else None
+
+    @property
+    def reads(self) -> bool:
+        """Whether the answer is read off the text as it stands: windows may then overlap, and `since` counts."""
+        return self._marks is not None
 
     @property
     def overhead(self) -> int:
         """Tokens of the prompt around an empty document."""
         return self._prompt.overhead
 
-    def mark(self, text: str, start: int, end: int, inside: Sequence[Candidate]) -> WindowResult:
-        """Where chunks of text[start:end] start, out of `inside`. Raises EngineError."""
+    def mark(self, text: str, start: int, end: int, inside: Sequence[Candidate], *, since: int = 0) -> WindowResult:
+        """Where chunks of text[start:end] start, out of `inside`; what was found before `since` is not asked again.
+
+        Raises EngineError.
+        """
         flat = Flat(text, start, end)
-        prompt = self._prompt.render(flat.text if self._chunking.collapse else text[start:end].rstrip())
-        window = _Window(flat=flat, start=start, end=end, inside=inside, prompt=prompt)
+        seen = flat.text if self._chunking.collapse else text[start:end].rstrip()
+        window = Window(flat=flat, start=start, end=end, inside=inside, seen=seen, prompt=self._prompt.render(seen))
         if self._heads is Heads.FREE:
             return self._free(window)
+        if self._marks is not None:
+            return self._read(window, self._marks, since)
         return self._score(window) if self._method is Method.SCORE else self._dictate(window)
 
-    def _dictate(self, window: "_Window") -> WindowResult:
+    def _dictate(self, window: Window) -> WindowResult:
         """The model writes; heads can only be the document's own."""
         places, dictation = self._dictation(window, Strength.SENTENCE)
         writer = self._writer(window)
@@ -122,7 +98,7 @@ class Marker:
         cuts = [_cut(answer, number, places[index]) for number, index in enumerate(answer.starts or [0])]
         return window.billed(writer, cuts, complete=answer.complete, flags=flags, seconds=(prefill, rest))
 
-    def _score(self, window: "_Window") -> WindowResult:
+    def _score(self, window: Window) -> WindowResult:
         """Every place is listed as a head and weighed; sentences only where there is nothing coarser."""
         places, dictation = self._dictation(window, Strength.LINE)
         writer = self._writer(window)
@@ -135,13 +111,29 @@ class Marker:
         result = window.billed(writer, cuts, complete=complete, flags=flags, seconds=(prefill, rest))
         return replace(result, asked=len(found), weighed=weighed)
 
-    def _dictation(self, window: "_Window", least: Strength) -> tuple[list[int], Dictation]:
+    def _read(self, window: Window, marks: tuple[int, int], since: int) -> WindowResult:
+        """Each place is judged at the last token before the next one, where the model has seen all it needs."""
+        places = [place.position for place in self._fine(window.inside, Strength.LINE)]
+        first = bisect_left(places, since)
+        writer = self._writer(window)
+        ends = [*places[first + 1 :], window.end][: len(places) - first]
+        offsets = [window.flat.at(end) if self._chunking.collapse else end - window.start for end in ends]
+        rows = self._prompt.last_tokens(window.seen, [min(offset, len(window.seen)) for offset in offsets])
+        logits, prefill, rest = self._driver.drive(writer.read(rows, marks))
+        # The logistic function of the difference: the softmax over the two.
+        odds = np.exp(np.clip(logits[:, 1].astype(np.float64) - logits[:, 0], -700, 700))
+        weighed = tuple(zip(places[first:], (1 / (1 + odds)).tolist(), strict=True))
+        cuts = [Cut(window.start), *(Cut(at) for at, probability in weighed if probability >= self._threshold)]
+        result = window.billed(writer, cuts, complete=True, flags=(), seconds=(prefill, rest))
+        return replace(result, asked=len(weighed), weighed=weighed)
+
+    def _dictation(self, window: Window, least: Strength) -> tuple[list[int], Dictation]:
         """The places that count, the window's start first, and the answer over their heads."""
         places = [window.start, *(place.position for place in self._fine(window.inside, least))]
         heads = [window.flat.head(place, self._chunking.head) for place in places]
         return places, Dictation(self._mode, self._tokenizer, heads)
 
-    def _writer(self, window: "_Window") -> Writer:
+    def _writer(self, window: Window) -> Writer:
         prompt = window.prompt
         return Writer(
             prompt,
@@ -156,7 +148,7 @@ class Marker:
         least = Strength.BLOCK if self._chunking.finest is Finest.BLOCK else least
         return [place for place in inside if place.strength >= least] or inside
 
-    def _free(self, window: "_Window") -> WindowResult:
+    def _free(self, window: Window) -> WindowResult:
         """The model writes what it likes, and its heads are looked for."""
         decoding, prompt = self._recipe.decoding, window.prompt
         steps = decode(
@@ -206,43 +198,17 @@ class Marker:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Window:
-    """Characters `start` to `end` of a document, as the model is to see them."""
-
-    flat: Flat
-    start: int
-    end: int
-    inside: Sequence[Candidate]
-    prompt: list[int]
-
-    def billed(
-        self,
-        writer: Writer,
-        cuts: Sequence[Cut],
-        *,
-        complete: bool,
-        flags: tuple[Flag, ...],
-        seconds: tuple[float, float],
-    ) -> WindowResult:
-        """The result of an answer that could only name places there are."""
-        return WindowResult(
-            start=self.start,
-            end=self.end,
-            cuts=tuple(cuts),
-            complete=complete,
-            prompt_tokens=len(self.prompt),
-            written_tokens=len(writer.written),
-            drafted=writer.drafted,
-            accepted=writer.accepted,
-            asked=writer.asked,
-            steps=writer.steps,
-            heads=len(cuts),
-            matched=len(cuts),
-            flags=flags,
-            prefill_seconds=seconds[0],
-            decode_seconds=seconds[1],
+def _marks(recipe: Recipe, tokenizer: Tokenizer) -> tuple[int, int] | None:
+    assert recipe.chunking is not None
+    if recipe.chunking.marks is None:
+        return None
+    yes, no = (tokenizer.token_id(token) for token in recipe.chunking.marks)
+    if yes is None or no is None:
+        raise ArtifactError(
+            f"The tokenizer lacks a token of {', '.join(recipe.chunking.marks)}, with which the recipe {recipe.name!r} "
+            "says where chunks start: this checkpoint belongs to another recipe."
         )
+    return yes, no
 
 
 def _cut(answer: Answer, number: int, position: int) -> Cut:
