@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-PREFIX = "base_model.model."
+PREFIX, ADAPTED = "base_model.model.", "lora_"
+TINY = 1e-4
+"""Singular values up to here are rounding."""
 
 
 class LoraLinear(nn.Module):
@@ -29,8 +31,22 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., inputs) to (..., outputs)."""
-        y: Tensor = self.base(x) + self.lora_B(self.lora_A(x)) * self.scale
-        return y
+        # One product per token instead of three: the sum of the weights costs the same for any number of tokens.
+        return nn.functional.linear(x, self.weight(), self.base.bias)
+
+    def weight(self) -> Tensor:
+        """The base's matrix and the adapter's, together."""
+        total: Tensor = self.base.weight + self.lora_B.weight @ self.lora_A.weight * self.scale
+        return total
+
+    @torch.no_grad()
+    def write(self, target: Tensor) -> None:
+        """Make the whole `target`, as nearly as the rank allows, by singular values; what was there is gone."""
+        left, values, right = torch.linalg.svd((target - self.base.weight) / self.scale, full_matrices=False)
+        used = min(len(self.lora_A.weight), int((values > TINY).sum()))
+        self.lora_B.weight.zero_()
+        self.lora_B.weight[:, :used] = left[:, :used] * values[:used].sqrt()
+        self.lora_A.weight[:used] = values[:used].sqrt()[:, None] * right[:used]
 
 
 def attach(model: Qwen2, rank: int, alpha: float) -> None:
@@ -48,7 +64,7 @@ def save(model: Qwen2, folder: Path, *, base: str, rank: int, alpha: float) -> N
     weights = {
         f"{PREFIX}{name}": parameter.detach().to(torch.bfloat16).contiguous()
         for name, parameter in model.named_parameters()
-        if parameter.requires_grad
+        if ADAPTED in name
     }
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
@@ -72,11 +88,19 @@ def save(model: Qwen2, folder: Path, *, base: str, rank: int, alpha: float) -> N
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
+def take_over(model: Qwen2, folder: Path) -> None:
+    """Begin as the adapter of `folder` ends, whose rank may be smaller; raises KeyError when it has other matrices."""
+    own = dict(model.named_parameters())
+    for name, w in load_file(folder / "adapter_model.safetensors").items():
+        parameter = own[name.removeprefix(PREFIX)]
+        parameter.data[tuple(slice(size) for size in w.shape)] = w.float()
+
+
 def load(model: Qwen2, folder: Path) -> None:
     """Take over the adapter of `folder`; raises RuntimeError when it does not fit."""
     weights = {
         name.removeprefix(PREFIX): w.float() for name, w in load_file(folder / "adapter_model.safetensors").items()
     }
     _, surplus = model.load_state_dict(weights, strict=False)
-    if surplus or len(weights) != sum(parameter.requires_grad for parameter in model.parameters()):
+    if surplus or len(weights) != sum(ADAPTED in name for name, _ in model.named_parameters()):
         raise RuntimeError(f"{folder} does not fit: {surplus[:3]}")

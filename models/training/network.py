@@ -76,7 +76,7 @@ class Attention(nn.Module):
         q = self.q_proj(x).view(batch, length, self.heads, self.width).transpose(1, 2)
         k = self.k_proj(x).view(batch, length, self.kv_heads, self.width).transpose(1, 2)
         v = self.v_proj(x).view(batch, length, self.kv_heads, self.width).transpose(1, 2)
-        q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         group = self.heads // self.kv_heads
         y = functional.scaled_dot_product_attention(
             q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1), is_causal=True
@@ -134,13 +134,17 @@ class Qwen2(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
+    def streams(self, ids: Tensor, depth: int | None = None) -> list[Tensor]:
+        """The residual stream (batch, length, hidden) after the embedding and each of the first `depth` layers."""
+        cos, sin = rotary(ids.shape[1], self.shape)
+        found = [self.model.embed_tokens(ids)]
+        for layer in self.model.layers[:depth]:
+            found.append(layer(found[-1], cos, sin))
+        return found
+
     def forward(self, ids: Tensor, rows: Tensor | None = None) -> Tensor:
         """ids (batch, length) int64 to logits (batch, length, vocab), or (n, vocab) of the flat positions `rows`."""
-        cos, sin = rotary(ids.shape[1], self.shape)
-        x = self.model.embed_tokens(ids)
-        for layer in self.model.layers:
-            x = layer(x, cos, sin)
-        x = self.model.norm(x)
+        x = self.model.norm(self.streams(ids)[-1])
         if rows is not None:
             x = x.reshape(-1, x.shape[-1])[rows]
         return functional.linear(x, self.model.embed_tokens.weight)
@@ -153,6 +157,7 @@ def rotary(length: int, shape: Shape) -> tuple[Tensor, Tensor]:
     return angles.cos(), angles.sin()
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """x (..., length, head_dim), each pair of coordinates turned by its position."""
     low, high = x.chunk(2, -1)
     return x * cos.to(x.dtype) + torch.cat((-high, low), -1) * sin.to(x.dtype)

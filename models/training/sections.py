@@ -33,6 +33,9 @@ FIRST = 3
 """Tokens of a head that tell it from others, the space before it among them."""
 
 
+Targets = list[tuple[int, int, float]]
+
+
 @dataclass(frozen=True)
 class Block:
     """A paragraph, list, code block or heading; `title` is that of the section it opens, None where it opens none."""
@@ -184,16 +187,8 @@ class Examples:
         true = [i for i, block in enumerate(taken) if i and block.title is not None]
         prompt = self.prompt.render("\n\n".join(block.text for block in taken))
         listed = [0, *(i for i in range(1, len(taken)) if i in true or rng.random() < rate)]
-        ids, rows, targets, weights = list(prompt), [], [], []
-        for tokens, truth, weight in self.answer(taken, true, listed):
-            for offset, wanted in enumerate(truth):
-                rows.append(len(ids) + offset - 1)
-                targets.append(wanted)
-                weights.append(weight if offset < FIRST else COPY)
-                if offset >= len(tokens) or tokens[offset] != wanted:
-                    weights[-1] = DECIDE
-                    break
-            ids.extend(tokens)
+        ids = list(prompt)
+        rows, targets, weights = zip(*self.taught(ids, taken, true, listed), strict=True)
         if len(ids) > length:
             return None
         return Example(
@@ -202,6 +197,19 @@ class Examples:
             np.array(targets, np.int64),
             np.array(weights, np.float32),
         )
+
+    def taught(self, ids: list[int], taken: list[Block], true: list[int], listed: list[int]) -> Targets:
+        """Append the answer to the prompt `ids`: (row, target, weight) of every token that is taught."""
+        found: Targets = []
+        for tokens, truth, weight in self.answer(taken, true, listed):
+            for offset, wanted in enumerate(truth):
+                differs = offset >= len(tokens) or tokens[offset] != wanted
+                share = DECIDE if differs else weight if offset < FIRST else COPY
+                found.append((len(ids) + offset - 1, wanted, share))
+                if differs:
+                    break
+            ids.extend(tokens)
+        return found
 
     def answer(
         self, taken: list[Block], true: list[int], listed: list[int]
