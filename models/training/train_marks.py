@@ -67,13 +67,16 @@ class Marker(nn.Module):
 
 @dataclass(frozen=True)
 class Stage:
-    """What is trained for how many steps. Heads taught alone stay as they are, and so does what they look at."""
+    """What is trained for how many steps: a layer with heads taught alone, or the decision.
+
+    What the heads look at stays as it was when they learnt; the averaging ones go on learning with the decision.
+    """
 
     layer: int
     steps: int
 
     def trained(self, marker: Marker) -> list[nn.Parameter]:
-        """Of the heads' layer all but what they ask and see, and every layer above; freezes the rest."""
+        """Of a layer with heads all but what they ask and see, and every layer above; freezes the rest."""
         first = min(self.layer, AVERAGES)
         held = [f"layers.{layer}." for layer in range(first)]
         if self.layer != DECIDES:
