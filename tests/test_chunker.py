@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgedoc.engines.scripted import ScriptedEngine
-from edgedoc.errors import ArtifactError, EngineError, UsageError
+from edgedoc.errors import EngineError, UsageError
 from edgedoc.recipes import Finest, Method, Mode, Recipe, load_recipe
 from edgedoc.tasks.chunker import Chunker
 from edgedoc.tasks.marking import Heads
@@ -210,58 +210,6 @@ def test_weighing_cuts_from_the_threshold_on(tokenizer: Tokenizer) -> None:
     assert len(doubting.chunks) == 1
 
 
-MARKS = ("<|im_start|>", "<|im_end|>")
-
-
-class Judge(ScriptedEngine):
-    """After every token: whether the text so far ends with a block that starts with one of `starts`."""
-
-    def __init__(self, tokenizer: Tokenizer, starts: Sequence[str], context_length: int) -> None:
-        yes, no = (tokenizer.added[mark] for mark in MARKS)
-
-        def next_token(fed: Sequence[int]) -> int:
-            block = tokenizer.decode(list(fed)).rstrip("\n").rpartition("\n\n")[2]
-            return yes if block.startswith(tuple(starts)) else no
-
-        super().__init__(next_token, vocab_size=tokenizer.vocab_size, context_length=context_length)
-
-
-def judging(tokenizer: Tokenizer, *starts: str, **changes: object) -> Chunker:
-    recipe = recipe_for(Mode.SIMPLE, marks=MARKS, collapse=False, **changes)
-    return Chunker(recipe, tokenizer, Judge(tokenizer, starts, recipe.context), method=Method.SCORE)
-
-
-def test_a_model_trained_to_mark_blocks_writes_nothing(tokenizer: Tokenizer) -> None:
-    chunking = judging(tokenizer, "## Machines").chunk(TEXT)
-    (window,) = chunking.windows
-    assert [place for place, _ in window.weighed] == [TEXT.index("Cats"), TEXT.index("## Mach")]
-    assert [probability > 0.99 for _, probability in window.weighed] == [False, False]
-    # A heading belongs to what follows: the place before it is judged where that ends.
-    assert (window.written_tokens, window.asked) == (0, 2)
-    chunking = judging(tokenizer, "Cats", "Engines").chunk(TEXT)
-    assert [chunk.text[:8] for chunk in chunking.chunks] == ["# Animal", "Cats pur", "## Machi"]
-
-
-def test_every_place_is_judged_once_with_what_was_before_it_in_sight(tokenizer: Tokenizer) -> None:
-    blocks = [f"{'Cats' if n % 5 == 3 else 'Dogs'} number {n} {'bark ' * (n % 7)}." for n in range(60)]
-    text = "\n\n".join(blocks)
-    chunking = judging(tokenizer, "Cats", window=120).chunk(text)
-    places = [place for window in chunking.windows for place, _ in window.weighed]
-    assert places == [text.index(block) for block in blocks[1:]]
-    assert [chunk.text.rstrip() for chunk in chunking.chunks][1].startswith("Cats number 3 ")
-    assert len(chunking.chunks) == 13
-    assert len(chunking.windows) > 3
-    # The first place a later window judges has some of the window before it.
-    assert all(window.weighed[0][0] > window.start for window in chunking.windows[1:])
-
-
-def test_marks_the_tokenizer_lacks_are_named(tokenizer: Tokenizer) -> None:
-    recipe = recipe_for(Mode.SIMPLE, marks=("<|yes|>", "<|im_end|>"))
-    engine = ScriptedEngine(lambda _: 0, vocab_size=tokenizer.vocab_size, context_length=recipe.context)
-    with pytest.raises(ArtifactError, match="lacks a token of <|yes|>, <|im_end|>".replace("|", r"\|")):
-        Chunker(recipe, tokenizer, engine, method=Method.SCORE)
-
-
 @pytest.mark.parametrize("mode", [Mode.TOPIC, Mode.SUMMARY])
 def test_weighing_writes_no_topics_and_no_summaries(tokenizer: Tokenizer, mode: Mode) -> None:
     with pytest.raises(UsageError, match=f"writes no {mode}"):
@@ -321,20 +269,14 @@ PIECES = st.sampled_from(
     text=st.lists(PIECES, max_size=25).map("".join),
     mode=st.sampled_from(Mode),
     way=st.sampled_from([Heads.CONSTRAINED, Heads.FREE, Method.SCORE]),
-    marks=st.sampled_from([None, MARKS]),
     limit=st.sampled_from([None, 40, 200]),
     seed=st.integers(0, 99),
 )
 def test_whatever_text_and_model_the_chunks_are_the_document(
-    tokenizer: Tokenizer,
-    text: str,
-    mode: Mode,
-    way: Heads | Method,
-    marks: tuple[str, ...] | None,
-    limit: int | None,
-    seed: int,
+    tokenizer: Tokenizer, text: str, mode: Mode, way: Heads | Method, limit: int | None, seed: int
 ) -> None:
     mode = Mode.SIMPLE if way is Method.SCORE else mode
+    marks = ("<|im_start|>", "<|im_end|>") if seed % 3 == 0 else None
     recipe = recipe_for(mode, window=200, context=1400, collapse=bool(seed % 2), marks=marks)
     words = [*tokenizer.encode_text("CHUNK 0:\nHEAD SUMMARY TOPIC Dogs你"), *tokenizer.added.values()]
 

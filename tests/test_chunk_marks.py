@@ -1,0 +1,80 @@
+"""Scoring by marks: a model trained to say where a block ends whether it opened a section, on a scripted engine."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgedoc.engines.scripted import ScriptedEngine
+from edgedoc.errors import ArtifactError
+from edgedoc.recipes import Method, load_recipe
+from edgedoc.tasks.chunker import Chunker
+from edgedoc.tokens import Tokenizer
+
+TEXT = """# Animals
+
+Dogs bark. They are loyal.
+
+Cats purr. They sleep all day.
+
+## Machines
+
+Engines hum. They need oil.
+"""
+MARKS = ("<|im_start|>", "<|im_end|>")
+
+
+@pytest.fixture
+def tokenizer(tokenizer_file: Path) -> Tokenizer:
+    return Tokenizer.from_file(tokenizer_file)
+
+
+class Judge(ScriptedEngine):
+    """After every token: whether the text so far ends with a block that starts with one of `starts`."""
+
+    def __init__(self, tokenizer: Tokenizer, starts: Sequence[str], context_length: int) -> None:
+        yes, no = (tokenizer.added[mark] for mark in MARKS)
+
+        def next_token(fed: Sequence[int]) -> int:
+            block = tokenizer.decode(list(fed)).rstrip("\n").rpartition("\n\n")[2]
+            return yes if block.startswith(tuple(starts)) else no
+
+        super().__init__(next_token, vocab_size=tokenizer.vocab_size, context_length=context_length)
+
+
+def judging(tokenizer: Tokenizer, *starts: str, marks: tuple[str, str] = MARKS, window: int = 500) -> Chunker:
+    recipe = load_recipe("text-seg-lm-simple")
+    assert recipe.chunking is not None
+    chunking = replace(recipe.chunking, marks=marks, collapse=False)
+    recipe = replace(recipe, chunking=chunking, window=window)
+    return Chunker(recipe, tokenizer, Judge(tokenizer, starts, recipe.context), method=Method.SCORE)
+
+
+def test_a_model_trained_to_mark_blocks_writes_nothing(tokenizer: Tokenizer) -> None:
+    chunking = judging(tokenizer, "## Machines").chunk(TEXT)
+    (window,) = chunking.windows
+    assert [place for place, _ in window.weighed] == [TEXT.index("Cats"), TEXT.index("## Mach")]
+    assert [probability > 0.99 for _, probability in window.weighed] == [False, False]
+    # A heading belongs to what follows: the place before it is judged where that ends.
+    assert (window.written_tokens, window.asked) == (0, 2)
+    chunking = judging(tokenizer, "Cats", "Engines").chunk(TEXT)
+    assert [chunk.text[:8] for chunk in chunking.chunks] == ["# Animal", "Cats pur", "## Machi"]
+
+
+def test_every_place_is_judged_once_with_what_was_before_it_in_sight(tokenizer: Tokenizer) -> None:
+    blocks = [f"{'Cats' if n % 5 == 3 else 'Dogs'} number {n} {'bark ' * (n % 7)}." for n in range(60)]
+    text = "\n\n".join(blocks)
+    chunking = judging(tokenizer, "Cats", window=120).chunk(text)
+    places = [place for window in chunking.windows for place, _ in window.weighed]
+    assert places == [text.index(block) for block in blocks[1:]]
+    assert [chunk.text.rstrip() for chunk in chunking.chunks][1].startswith("Cats number 3 ")
+    assert len(chunking.chunks) == 13
+    assert len(chunking.windows) > 3
+    # The first place a later window judges has some of the window before it.
+    assert all(window.weighed[0][0] > window.start for window in chunking.windows[1:])
+
+
+def test_marks_the_tokenizer_lacks_are_named(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ArtifactError, match=r"lacks a token of <\|yes\|>, <\|im_end\|>"):
+        judging(tokenizer, marks=("<|yes|>", "<|im_end|>"))
