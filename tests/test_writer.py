@@ -192,6 +192,7 @@ def test_logits_that_are_no_numbers() -> None:
         lambda writer: writer.choose([[1, 9], [2, 9]]),
         lambda writer: writer.line(3, bool),
         lambda writer: writer.weigh([([[1, 9], [2, 9]], 0)]),
+        lambda writer: writer.read([0], [1, 2]),
     ]
     for ask in asks:
         with pytest.raises(EngineError, match="not a number"):

@@ -4,11 +4,12 @@ Source: Hu et al., LoRA (arXiv 2106.09685); file layout of the package peft, ada
 adapter_model.safetensors.
 """
 
+import importlib.resources
 import json
 from pathlib import Path
 
 import torch
-from network import Qwen2
+from network import Qwen2, Shape
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -47,6 +48,15 @@ class LoraLinear(nn.Module):
         self.lora_B.weight.zero_()
         self.lora_B.weight[:, :used] = left[:, :used] * values[:used].sqrt()
         self.lora_A.weight[:used] = values[:used].sqrt()[:, None] * right[:used]
+
+
+def over_nano_reader(rank: int) -> tuple[Qwen2, Path]:
+    """The bundled nano-reader, frozen, with an adapter of `rank` on every matrix; and its folder."""
+    base = Path(str(importlib.resources.files("edgedoc_models"))) / "checkpoints" / "nano-reader"
+    model = Qwen2(Shape())
+    model.load_state_dict({name: w.float() for name, w in load_file(base / "model.safetensors").items()})
+    attach(model, rank, rank)
+    return model, base
 
 
 def attach(model: Qwen2, rank: int, alpha: float) -> None:

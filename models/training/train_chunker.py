@@ -6,7 +6,6 @@ Needs torch. Every 250 steps FOLDER holds the adapter in PEFT's layout and state
 """
 
 import argparse
-import importlib.resources
 import json
 import random
 import time
@@ -14,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lora import attach, load, save
-from network import Qwen2, Shape
-from safetensors.torch import load_file
+from lora import load, over_nano_reader, save
 from sections import DECIDE, HELD_OUT, Block, Example, Examples, blocks, documents, patchwork
 from torch import Tensor
 from torch.nn import functional
@@ -100,10 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
-    base = Path(str(importlib.resources.files("edgedoc_models"))) / "checkpoints" / "nano-reader"
-    model = Qwen2(Shape())
-    model.load_state_dict({name: w.float() for name, w in load_file(base / "model.safetensors").items()})
-    attach(model, options.rank, options.rank)
+    model, base = over_nano_reader(options.rank)
     if options.start:
         load(model, options.start)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]

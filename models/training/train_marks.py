@@ -8,7 +8,6 @@ touched again. Needs torch and scikit-learn. Goes on from a stage that is finish
 """
 
 import argparse
-import importlib.resources
 import itertools
 import time
 from collections import Counter
@@ -19,10 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from heads import Heads
-from lora import attach, save, take_over
+from lora import over_nano_reader, save, take_over
 from marked import PAD, Batch, Batches
-from network import Qwen2, Shape
-from safetensors.torch import load_file
+from network import Qwen2
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -42,6 +40,8 @@ MARKS = ("C", "<|im_end|>")
 recipe of the adapter that is made.
 """
 SINK = "###"
+PARTS = (("before", "plain"), ("marks", "plain"), ("figures", "plain"), ("answer", "answered"))
+"""Losses that are printed, and which batches have them."""
 Forward = Callable[..., tuple[Tensor, ...]]
 
 
@@ -167,13 +167,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)
-    base = Path(str(importlib.resources.files("edgedoc_models"))) / "checkpoints" / "nano-reader"
+    model, base = over_nano_reader(options.rank)
     tokenizer, recipe = Tokenizer.from_file(base / "tokenizer.json"), load_recipe(RECIPE)
     yes, no, sink = (tokenizer.token_id(token) for token in (*MARKS, SINK))
     assert yes is not None and no is not None and sink is not None
-    model = Qwen2(Shape())
-    model.load_state_dict({name: w.float() for name, w in load_file(base / "model.safetensors").items()})
-    attach(model, options.rank, options.rank)
     take_over(model, options.start)
     marker, batches = Marker(model, yes, no), Batches(recipe, tokenizer, options.data, options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -209,9 +206,6 @@ def main() -> None:
                 save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank)
         torch.save(marker.state_dict(), state.with_suffix(".new"))
         state.with_suffix(".new").replace(state)
-
-
-PARTS = (("before", "plain"), ("marks", "plain"), ("figures", "plain"), ("answer", "answered"))
 
 
 def _bce(said: Tensor, wanted: Tensor) -> Tensor:

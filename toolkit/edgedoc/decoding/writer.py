@@ -164,7 +164,7 @@ class Writer:
     def read(self, places: Sequence[int], tokens: Sequence[int]) -> Steps[NDArray[np.float32]]:
         """Logits of `tokens` after each of `places`, ascending positions in the prompt: shape (places, tokens).
 
-        Feeds the prompt up to the last of them, and is the first thing asked of it.
+        Feeds the prompt up to the last of them, and is the first thing asked of it. Raises EngineError.
         """
         prompt, found = list(self._pending), [np.empty((0, len(tokens)), np.float32)]
         for group in _near(places, WEIGHED_ROWS):
@@ -172,6 +172,8 @@ class Writer:
             prefix = 0 if self._fed else min(self._prefix, group[0])
             rows = yield Request(prompt[self._fed : last], last - group[0], None, prefix)
             found.append(rows[np.ix_([place - group[0] for place in group], tokens)])
+            if np.isnan(found[-1]).any():
+                raise EngineError(NOT_A_NUMBER)
             self._fed, self._pending = last, prompt[last:]
             self.steps += 1
             self.asked += len(group)
