@@ -8,7 +8,7 @@ import pytest
 
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.errors import ArtifactError
-from edgedoc.recipes import Method, load_recipe
+from edgedoc.recipes import Finest, Method, load_recipe
 from edgedoc.tasks.chunker import Chunker
 from edgedoc.tokens import Tokenizer
 
@@ -43,10 +43,16 @@ class Judge(ScriptedEngine):
         super().__init__(next_token, vocab_size=tokenizer.vocab_size, context_length=context_length)
 
 
-def judging(tokenizer: Tokenizer, *starts: str, marks: tuple[str, str] = MARKS, window: int = 500) -> Chunker:
+def judging(
+    tokenizer: Tokenizer,
+    *starts: str,
+    marks: tuple[str, str] = MARKS,
+    finest: Finest = Finest.SENTENCE,
+    window: int = 500,
+) -> Chunker:
     recipe = load_recipe("text-seg-lm-simple")
     assert recipe.chunking is not None
-    chunking = replace(recipe.chunking, marks=marks, collapse=False)
+    chunking = replace(recipe.chunking, marks=marks, finest=finest, collapse=False)
     recipe = replace(recipe, chunking=chunking, window=window)
     return Chunker(recipe, tokenizer, Judge(tokenizer, starts, recipe.context), method=Method.SCORE)
 
@@ -78,3 +84,20 @@ def test_every_place_is_judged_once_with_what_was_before_it_in_sight(tokenizer: 
 def test_marks_the_tokenizer_lacks_are_named(tokenizer: Tokenizer) -> None:
     with pytest.raises(ArtifactError, match=r"lacks a token of <\|yes\|>, <\|im_end\|>"):
         judging(tokenizer, marks=("<|yes|>", "<|im_end|>"))
+
+
+def test_places_between_blocks_that_fill_a_window_are_judged(tokenizer: Tokenizer) -> None:
+    listings = [f"```\n{'print(1)' * 9}\n{start}\n```" for start in "abcd"]
+    text = "\n\n".join(listings)
+    assert 60 < tokenizer.count(listings[0]) < 120
+    chunking = judging(tokenizer, window=120).chunk(text)
+    assert [place for window in chunking.windows for place, _ in window.weighed] == [
+        text.index(listing) for listing in listings[1:]
+    ]
+
+
+def test_windows_end_where_a_block_does(tokenizer: Tokenizer) -> None:
+    text = "\n\n".join(f"Dogs number {n} bark. {'They are loyal. ' * (n % 5)}Cats purr." for n in range(30))
+    windows = judging(tokenizer, finest=Finest.BLOCK, window=150).chunk(text).windows
+    assert len(windows) > 3
+    assert all(text[: window.end].endswith("\n\n") for window in windows[:-1])

@@ -18,7 +18,7 @@ from edgedoc.engines.base import Engine
 from edgedoc.errors import UsageError
 from edgedoc.recipes import Method, Mode, Recipe, Task
 from edgedoc.tasks.budget import window_budget
-from edgedoc.tasks.marking import Heads, Marker
+from edgedoc.tasks.marking import Heads, Marker, finest
 from edgedoc.tasks.opening import OnEngine, open_engine
 from edgedoc.tasks.spans import span_end
 from edgedoc.tasks.speculation import PLAIN, Speculation, speculation
@@ -174,22 +174,25 @@ class Chunker(OnEngine):
     def _cuts(self, text: str, progress: Callable[[int, int], None] | None) -> tuple[list[Cut], list[WindowResult]]:
         """Walk over the document: a window's last chunk is looked at again, from its start, in the next window.
 
-        Where the answer is read off the text, every place is judged once, and a window's later half is context to the
-        next.
+        Where the answer is read off the text, every place is judged once, where what follows it ends, and a window's
+        later half is context to the next.
         """
         places = candidates(text, blocks(text))
         positions = [place.position for place in places]
+        least = self._marker.least
+        ending = [place.position for place in places if place.strength >= least]
         cuts = [Cut(0)]
         results: list[WindowResult] = []
         start, since, ends = 0, 0, len(text.rstrip())
         while start < ends:
             if progress is not None:
                 progress(start, len(text))
-            end = span_end(text, start, positions, self._budget, self.tokenizer.count)
+            end = span_end(text, start, ending, self._budget, self.tokenizer.count)
             inside = places[bisect_right(positions, start) : bisect_left(positions, end)]
             # Without a place to cut at, only topics and summaries are worth asking for.
             if not inside and (self.recipe.mode is Mode.SIMPLE or start > cuts[-1].start):
-                start = end
+                # The place at its end is judged too, with what fits of the block before it in sight.
+                start = max(start + 1, (start + end) // 2) if self._marker.reads and end < ends else end
                 continue
             result = self._marker.mark(text, start, end, inside, since=since)
             results.append(result)
@@ -200,7 +203,7 @@ class Chunker(OnEngine):
                 break
             since = end
             again = cuts[-1].start > start and not self._marker.reads
-            start = cuts[-1].start if again else _middle(start, end, inside)
+            start = cuts[-1].start if again else _middle(start, end, finest(inside, least))
         if progress is not None:
             progress(len(text), len(text))
         return cuts, results

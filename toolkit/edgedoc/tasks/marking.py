@@ -71,6 +71,11 @@ class Marker:
         return self._marks is not None
 
     @property
+    def least(self) -> Strength:
+        """How good a place must be for a window to end at it: a block that is judged where it ends is seen whole."""
+        return self._finest(Strength.LINE) if self.reads else Strength.SENTENCE
+
+    @property
     def overhead(self) -> int:
         """Tokens of the prompt around an empty document."""
         return self._prompt.overhead
@@ -113,7 +118,7 @@ class Marker:
 
     def _read(self, window: Window, marks: tuple[int, int], since: int) -> WindowResult:
         """Each place is judged at the last token before the next one, where the model has seen all it needs."""
-        places = [place.position for place in self._fine(window.inside, Strength.LINE)]
+        places = [place.position for place in finest(window.inside, self.least)]
         first = bisect_left(places, since)
         writer = self._writer(window)
         ends = [*places[first + 1 :], window.end][: len(places) - first]
@@ -129,7 +134,7 @@ class Marker:
 
     def _dictation(self, window: Window, least: Strength) -> tuple[list[int], Dictation]:
         """The places that count, the window's start first, and the answer over their heads."""
-        places = [window.start, *(place.position for place in self._fine(window.inside, least))]
+        places = [window.start, *(place.position for place in finest(window.inside, self._finest(least)))]
         heads = [window.flat.head(place, self._chunking.head) for place in places]
         return places, Dictation(self._mode, self._tokenizer, heads)
 
@@ -143,10 +148,9 @@ class Marker:
             drafter=self._speculation.drafter(prompt),
         )
 
-    def _fine(self, inside: Sequence[Candidate], least: Strength) -> Sequence[Candidate]:
-        """Places of at least this strength that the model was trained to cut at; all where there are none."""
-        least = Strength.BLOCK if self._chunking.finest is Finest.BLOCK else least
-        return [place for place in inside if place.strength >= least] or inside
+    def _finest(self, least: Strength) -> Strength:
+        """Of places, those that the model was trained to cut at."""
+        return Strength.BLOCK if self._chunking.finest is Finest.BLOCK else least
 
     def _free(self, window: Window) -> WindowResult:
         """The model writes what it likes, and its heads are looked for."""
@@ -196,6 +200,11 @@ class Marker:
             prefill_seconds=prefill,
             decode_seconds=rest,
         )
+
+
+def finest(inside: Sequence[Candidate], least: Strength) -> Sequence[Candidate]:
+    """Places of at least this strength; all where there are none."""
+    return [place for place in inside if place.strength >= least] or inside
 
 
 def _marks(recipe: Recipe, tokenizer: Tokenizer) -> tuple[int, int] | None:
