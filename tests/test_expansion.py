@@ -81,6 +81,13 @@ CHUNKER_SETTINGS = (
 )
 
 
+def test_a_chunker_is_asked_its_own_way_where_none_is_named(given: list[Given]) -> None:
+    cells = _cells(given, TEXT.replace('methods = ["generate", "score"]\n', ""))
+    asked = {cell.setting.method for cell in cells if cell.subject.name == "nano-chunker-simple gguf int8"}
+    chunking = load_recipe("nano-chunker-simple").chunking
+    assert chunking is not None and asked - {None} == {chunking.method}
+
+
 def test_a_precision_is_compared_with_full_precision_at_the_same_setting(given: list[Given]) -> None:
     cells = {cell.id: cell for cell in _cells(given)}
     compared = [cell for cell in cells.values() if cell.reference is not None]

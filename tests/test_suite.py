@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgedoc.errors import UsageError
-from edgedoc.recipes import Method, Task
+from edgedoc.recipes import Task
 from edgedoc_bench import suite
 
 LEAST = '[[models]]\nmodel = "nano-reader"\n[[tasks]]\ntask = "reader"\n'
@@ -32,7 +32,7 @@ def test_what_is_left_out_has_a_meaning() -> None:
     assert models.presets == ("f32", "int8", "int4") and models.reference == "f32"
     assert [str(format) for format in models.formats] == ["gguf", "onnx"]
     assert work.documents == "samples" and work.limit is None and work.models is None
-    assert found.settings.threads == (0,) and found.settings.methods == (Method.GENERATE,)
+    assert found.settings.threads == (0,) and found.settings.methods == ()
     assert found.context.depths[-1] == 32768
 
 

@@ -111,7 +111,9 @@ class Expansion:
                     continue
                 yield Setting(threads=threads, drafts=drafts, in_flight=in_flight)
             return
-        for threads, drafts, method in product(self._threads(), wanted.drafts, wanted.methods):
+        chunking = given.artifact.recipe.chunking
+        methods = wanted.methods or ((chunking.method,) if chunking is not None else ())
+        for threads, drafts, method in product(self._threads(), wanted.drafts, methods):
             # Scoring writes neither topic nor summary, and has nothing to draft.
             if method is Method.GENERATE:
                 yield Setting(threads=threads, drafts=drafts, method=method)

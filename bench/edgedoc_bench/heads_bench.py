@@ -22,6 +22,7 @@ import numpy as np
 from edgedoc import console
 from edgedoc.artifact import TOKENIZER
 from edgedoc.catalogue import align
+from edgedoc.recipes import Method
 from edgedoc.tasks.chunker import Chunker, Chunking
 from edgedoc.tasks.marking import Heads
 from edgedoc_bench.chunk_bench import DATA
@@ -73,7 +74,9 @@ def measure(
     found: dict[str, list[Cost]] = {name: [] for name in WAYS}
     with ExitStack() as stack:
         chunkers = {
-            name: stack.enter_context(Chunker.open(artifact, heads=heads, drafts=drafts, threads=threads))
+            name: stack.enter_context(
+                Chunker.open(artifact, method=Method.GENERATE, heads=heads, drafts=drafts, threads=threads)
+            )
             for name, (heads, drafts) in WAYS.items()
         }
         for done, text in enumerate(texts, 1):

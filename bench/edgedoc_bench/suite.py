@@ -57,7 +57,10 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every combination of these is a cell. Threads: 0 means the cores this process may use."""
+    """Every combination of these is a cell. No methods: a model's own.
+
+    Threads: 0 means the cores this process may use.
+    """
 
     threads: tuple[int, ...]
     drafts: tuple[bool, ...]
@@ -127,7 +130,7 @@ _SUITE: dict[str, Any] = {
 }
 _MODELS = {"formats": list(Format), "presets": ["f32", "int8", "int4"], "reference": "f32", "artifacts": []}
 _WORK: dict[str, Any] = {"documents": "samples", "baselines": [], "peers": []}
-_SETTINGS = {"threads": [0], "drafts": [True], "in_flight": [1], "methods": ["generate"]}
+_SETTINGS = {"threads": [0], "drafts": [True], "in_flight": [1], "methods": []}
 _CONTEXT = {"depths": [512, 1024, 2048, 4096, 8192, 16384, 32768], "decode": 8}
 
 
