@@ -15,8 +15,6 @@ from torch import Tensor, nn
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 PREFIX, ADAPTED = "base_model.model.", "lora_"
-TINY = 1e-4
-"""Singular values up to here are rounding."""
 
 
 class LoraLinear(nn.Module):
@@ -44,10 +42,9 @@ class LoraLinear(nn.Module):
     def write(self, target: Tensor) -> None:
         """Make the whole `target`, as nearly as the rank allows, by singular values; what was there is gone."""
         left, values, right = torch.linalg.svd((target - self.base.weight) / self.scale, full_matrices=False)
-        used = min(len(self.lora_A.weight), int((values > TINY).sum()))
-        self.lora_B.weight.zero_()
-        self.lora_B.weight[:, :used] = left[:, :used] * values[:used].sqrt()
-        self.lora_A.weight[:used] = values[:used].sqrt()[:, None] * right[:used]
+        used = len(self.lora_A.weight)
+        self.lora_B.weight.copy_(left[:, :used] * values[:used].sqrt())
+        self.lora_A.weight.copy_(values[:used].sqrt()[:, None] * right[:used])
 
 
 def over_nano_reader(rank: int) -> tuple[Qwen2, Path]:
@@ -96,14 +93,6 @@ def save(model: Qwen2, folder: Path, *, base: str, rank: int, alpha: float) -> N
         "inference_mode": True,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
-
-
-def take_over(model: Qwen2, folder: Path) -> None:
-    """Begin as the adapter of `folder` ends, whose rank may be smaller; raises KeyError when it has other matrices."""
-    own = dict(model.named_parameters())
-    for name, w in load_file(folder / "adapter_model.safetensors").items():
-        parameter = own[name.removeprefix(PREFIX)]
-        parameter.data[tuple(slice(size) for size in w.shape)] = w.float()
 
 
 def load(model: Qwen2, folder: Path) -> None:

@@ -134,17 +134,22 @@ class Qwen2(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def streams(self, ids: Tensor, depth: int | None = None) -> list[Tensor]:
-        """The residual stream (batch, length, hidden) after the embedding and each of the first `depth` layers."""
+    def streams(self, ids: Tensor, depth: int | None = None) -> Tensor:
+        """The residual stream (batch, length, hidden) after the first `depth` layers, by default all; ids int64."""
         cos, sin = rotary(ids.shape[1], self.shape)
-        found = [self.model.embed_tokens(ids)]
+        x: Tensor = self.model.embed_tokens(ids)
         for layer in self.model.layers[:depth]:
-            found.append(layer(found[-1], cos, sin))
-        return found
+            x = layer(x, cos, sin)
+        return x
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """ids (batch, length) int64 to what the head sees, (batch, length, hidden)."""
+        normed: Tensor = self.model.norm(self.streams(ids))
+        return normed
 
     def forward(self, ids: Tensor, rows: Tensor | None = None) -> Tensor:
         """ids (batch, length) int64 to logits (batch, length, vocab), or (n, vocab) of the flat positions `rows`."""
-        x = self.model.norm(self.streams(ids)[-1])
+        x = self.hidden(ids)
         if rows is not None:
             x = x.reshape(-1, x.shape[-1])[rows]
         return functional.linear(x, self.model.embed_tokens.weight)

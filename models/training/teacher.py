@@ -1,63 +1,52 @@
-"""How likely each block opens a section, by gradient boosting on a block's form and how much of it is new.
+"""How likely each block opens a section in a text without headings, by gradient boosting on the form of the blocks.
 
-Labels are noisy: of ten places that look alike one is a boundary. A network that is shown labels alone learns the
-phrases of its sources by heart; what the trees have learnt from a few figures a block holds elsewhere too. Hinton et
-al., Distilling the Knowledge in a Neural Network (arXiv 1503.02531). Knows no network. Needs scikit-learn.
+Labels are noisy: of ten places that look alike two are boundaries. A network that is shown labels learns the phrases of
+its sources by heart; what trees learn from a few figures a block (how long it is, of what kind, after which others)
+holds elsewhere too. Hinton et al., Distilling the Knowledge in a Neural Network (arXiv 1503.02531). Knows no network
+and not what words mean. Needs scikit-learn.
 """
 
-import math
 import random
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
-from content import Content
 from numpy.typing import NDArray
 from sections import Block
 from sklearn.ensemble import HistGradientBoostingClassifier
+from windows import SIGHT
 
 FOLDS = 4
+FIGURES = 6 + SIGHT
 MARKS = (("```", "~~~"), ("|",), (">",), ("!", "<", ":::"))
 ITEM = re.compile(r"([-*+]|\d+[.)]) ")
 
 
-def features(texts: Sequence[str], content: Content) -> NDArray[np.float32]:
-    """One row (16,) for each block but the first; nothing that comes after a block counts."""
-    counts = [content.counts(content.tokens(text)) for text in texts]
+def features(texts: Sequence[str]) -> NDArray[np.float32]:
+    """One row (FIGURES,) for each block but the first; nothing that comes after a block counts."""
     kinds = [_kind(text) for text in texts]
-    rows = []
-    for at in range(1, len(texts)):
-        text, before = texts[at], texts[at - 1]
-        new = [content.novelty(counts[at], counts[:at], reach) for reach in (1, 3, 6)]
-        rows.append(
-            [
-                *(share for share, _ in new),
-                new[-1][1],
-                content.cosine(counts[at], counts[at - 1]),
-                math.log1p(len(text)),
-                math.log1p(len(before)),
-                before.rstrip().endswith(":"),
-                text.rstrip().endswith(":"),
-                text.count(". "),
-                kinds[at],
-                kinds[at - 1],
-                kinds[at - 2] if at > 1 else -1,
-                text[:1].isupper(),
-                math.log1p(at),
-                min(30, at),
-            ]
+    rows = [
+        (
+            len(text),
+            len(before),
+            text.count(". "),
+            text[:1].isupper(),
+            text.rstrip().endswith(":"),
+            before.rstrip().endswith(":"),
+            *(kinds[at - back] if at >= back else -1 for back in range(SIGHT)),
         )
-    return np.array(rows, np.float32).reshape(-1, 16)
+        for at, (before, text) in enumerate(pairwise(texts), 1)
+    ]
+    return np.array(rows, np.float32).reshape(-1, FIGURES)
 
 
-def likelihoods(
-    documents: Sequence[Sequence[Block]], sources: Sequence[str], content: Content, seed: int
-) -> list[NDArray[np.float64]]:
+def likelihoods(documents: Sequence[Sequence[Block]], sources: Sequence[str], seed: int) -> list[NDArray[np.float64]]:
     """For every document, how likely each block but the first opens a section.
 
     The mean of two: of trees that saw all, and of trees that saw other sources only.
     """
-    rows = [features([block.text for block in document], content) for document in documents]
+    rows = [features([block.text for block in document]) for document in documents]
     found = np.concatenate(rows)
     labels = np.concatenate([[block.title is not None for block in document[1:]] for document in documents])
     names = sorted(set(sources))
@@ -67,12 +56,13 @@ def likelihoods(
     for fold in range(FOLDS):
         inside = folds == fold
         if inside.any():
-            elsewhere[inside] = _fit(found[~inside], labels[~inside]).predict_proba(found[inside])[:, 1]
-    mean = (elsewhere + _fit(found, labels).predict_proba(found)[:, 1]) / 2
+            elsewhere[inside] = fit(found[~inside], labels[~inside]).predict_proba(found[inside])[:, 1]
+    mean = (elsewhere + fit(found, labels).predict_proba(found)[:, 1]) / 2
     return np.split(mean, np.cumsum([len(row) for row in rows])[:-1])
 
 
-def _fit(rows: NDArray[np.float32], labels: NDArray[np.bool_]) -> HistGradientBoostingClassifier:
+def fit(rows: NDArray[np.float32], labels: NDArray[np.bool_]) -> HistGradientBoostingClassifier:
+    """Trees that say from rows (n, FIGURES) how likely each is labelled (n,)."""
     return HistGradientBoostingClassifier(max_iter=150, learning_rate=0.07, l2_regularization=1.0).fit(rows, labels)
 
 

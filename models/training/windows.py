@@ -1,96 +1,44 @@
 """Documents to windows as edgedoc shows them to a model that marks blocks, and what is so in them. Knows no network.
 
 Each window has its prompt; for every block that is judged, the token at its end and how likely the block opens a
-section; where headings are kept, the answer too. Besides, for losses that no one asks for on a device: which tokens
-stood before, and how much of a block is new.
+section; where headings are kept, the answer too.
 """
 
-import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
-from content import NEIGHBOURS, Content, Counts
 from sections import Block, Examples, Targets, thinned
 
-NEAR = 700
-"""Tokens within which a token counts as seen before: about five blocks."""
-UNKNOWN = -1.0
-HARD = 0.3
-"""Share of the label in what a block's end is taught; the rest is the teacher's likelihood."""
-SCALE = 4.0
-"""Divides the logarithm of a block's new weight, so that it varies as much as the share and the cosine do."""
+LONGEST = 1200
+"""Characters of a block at most; longer ones are listings."""
+SIGHT = 3
+"""Blocks that tell whether the last of them opens a section; at a document's start there are fewer."""
+GAP = "\n\n"
 
 
 @dataclass
 class Window:
-    """ids; `ends` of the judged blocks with `opens` (probability) and `novel` (share, cosine, log weight) of each.
-
-    `seen` holds for each token whether it, it after the one before, and it in the NEIGHBOURS before its block, stood
-    before; UNKNOWN where nobody asks. `answer` are rows, targets and weights of the written answer.
-    """
+    """ids; `ends` of the judged blocks with `opens`, a probability, of each; rows, targets, weights of the `answer`."""
 
     ids: list[int]
-    ends: list[int] = field(default_factory=list)
-    opens: list[float] = field(default_factory=list)
-    novel: list[tuple[float, float, float]] = field(default_factory=list)
-    seen: list[tuple[float, float, float]] = field(default_factory=list)
+    ends: list[int]
+    opens: list[float]
     answer: Targets = field(default_factory=list)
 
 
 class Windows:
     """Windows of at most `budget` tokens of document."""
 
-    def __init__(self, examples: Examples, content: Content, budget: int) -> None:
-        self._examples, self._content, self._budget = examples, content, budget
-        self._gap = examples.tokenizer.encode_text("\n\n")
-        rendered, probe = examples.prompt.render("QQ"), examples.tokenizer.encode_text("QQ")
-        at = next(n for n in range(len(rendered)) if rendered[n : n + len(probe)] == probe)
-        self._before, self._after = rendered[:at], rendered[at + len(probe) :]
+    def __init__(self, examples: Examples, budget: int) -> None:
+        self._examples, self._budget = examples, budget
 
-    def walk(self, document: Sequence[Block]) -> Iterator[tuple[int, int, int]]:
-        """(first block, end, first block that is judged) of each window; as edgedoc.tasks.chunker walks."""
-        lengths = [len(self._content.tokens(block.text)) + len(self._gap) for block in document]
-        start = since = 0
-        while start < len(document) - 1:
-            end, room = start, self._budget
-            while end < len(document) and (room := room - lengths[end]) >= 0:
-                end += 1
-            end = max(end, start + 1)
-            if end - start > 1:
-                yield start, end, max(start + 1, since)
-            if end == len(document):
-                return
-            half, middle = sum(lengths[start:end]) / 2, start
-            while middle < end - 1 and (half := half - lengths[middle]) > 0:
-                middle += 1
-            start, since = max(start + 1, middle), end
-
-    def bare(self, document: Sequence[Block], likely: Sequence[float], start: int, end: int, judged: int) -> Window:
-        """Blocks [start, end) without headings, marks from block `judged` on; likely[n] belongs to block n + 1."""
-        window = Window(list(self._before), seen=[(UNKNOWN,) * 3] * len(self._before))
-        earlier: list[Counts] = []
-        last: dict[object, int] = {}
-        for number in range(start, end):
-            tokens = self._content.tokens(document[number].text)
-            self._look_back(window, tokens, earlier, last)
-            window.ids += tokens
-            if number < end - 1:
-                window.ids += self._gap
-                window.seen += [(UNKNOWN,) * 3] * len(self._gap)
-            counts = self._content.counts(tokens)
-            if number >= judged:
-                share, weight = self._content.novelty(counts, earlier)
-                cosine = self._content.cosine(counts, earlier[-1])
-                window.ends.append(len(window.ids) - 1)
-                window.opens.append(
-                    HARD * (document[number].title is not None) + (1 - HARD) * float(likely[number - 1])
-                )
-                window.novel.append((share, cosine, math.log1p(weight) / SCALE))
-            earlier.append(counts)
-        window.ids += self._after
-        window.seen += [(UNKNOWN,) * 3] * len(self._after)
-        return window
+    def bare(self, document: Sequence[Block], likely: Sequence[float]) -> Iterator[Window]:
+        """All windows of a document without headings; likely[n] belongs to block n + 1."""
+        texts = [block.text[:LONGEST] for block in document]
+        for start, end, judged in self._walk(texts):
+            yield self._window(texts[start:end], {n - start: likely[n - 1] for n in range(judged, end)})
 
     def headed(self, rng: random.Random, document: list[Block], longest: int) -> Window | None:
         """A window with its headings, marks and answer, in at most `longest` tokens; None where nothing is to cut."""
@@ -102,44 +50,62 @@ class Windows:
         first = rng.choice(openings) if openings and rng.random() < 0.7 else rng.randrange(len(document) - 1)
         room, taken = self._budget, []
         for block in document[first:]:
-            room -= len(self._content.tokens(block.text)) + len(self._gap)
+            room -= self._length(block.text[:LONGEST])
             if room < 0:
                 break
-            taken.append(block)
+            taken.append(Block(block.text[:LONGEST], block.title))
         if len(taken) < 2:
             return None
-        window = Window(list(self._before))
-        opens: float | None = None
-        for number, block in enumerate(taken):
-            # A heading belongs to what follows, so both are judged where that ends.
-            if not (number and _is_heading(taken[number - 1])):
-                if opens is not None:
-                    window.ends.append(len(window.ids) - 1)
-                    window.opens.append(opens)
-                opens = float(block.title is not None) if number else None
-            window.ids += self._content.tokens(block.text)
-            window.ids += self._gap if number < len(taken) - 1 else []
-        if opens is not None:
-            window.ends.append(len(window.ids) - 1)
-            window.opens.append(opens)
-        window.ids += self._after
         true = [number for number, block in enumerate(taken) if number and block.title is not None]
+        window = self._window([block.text for block in taken], _opens(taken))
         window.answer = self._examples.taught(window.ids, taken, true, [0, *true])
         return window if len(window.ids) <= longest else None
 
-    def _look_back(
-        self, window: Window, tokens: Sequence[int], earlier: Sequence[Counts], last: dict[object, int]
-    ) -> None:
-        neighbours = set().union(*earlier[-NEIGHBOURS:])
-        for offset, token in enumerate(tokens):
-            # Every other token is a space.
-            place, phrase = len(window.ids) + offset, tuple(tokens[max(0, offset - 2) : offset + 1])
-            if self._content.means(token):
-                near = [float(place - last.get(key, -NEAR) < NEAR) for key in (token, phrase)]
-                window.seen.append((*near, float(token in neighbours) if earlier else UNKNOWN))
-            else:
-                window.seen.append((UNKNOWN,) * 3)
-            last[token] = last[phrase] = place
+    def _window(self, texts: Sequence[str], opens: dict[int, float]) -> Window:
+        """A prompt around `texts`, each that is in `opens` judged where it ends."""
+        prompt, text = self._examples.prompt, GAP.join(texts)
+        ends = [min(end, len(text)) for end in accumulate(len(one) + len(GAP) for one in texts)]
+        return Window(prompt.render(text), prompt.last_tokens(text, [ends[n] for n in opens]), list(opens.values()))
+
+    def _length(self, text: str) -> int:
+        # With what follows it: a full stop and the line breaks after it are one token.
+        return self._examples.tokenizer.count(text + GAP)
+
+    def _walk(self, texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+        """(first block, end, first block that is judged) of each window; as edgedoc.tasks.chunker walks.
+
+        Judged are more than there: all with what tells in sight.
+        """
+        lengths = [self._length(text) for text in texts]
+        places = [0, *accumulate(len(text) + len(GAP) for text in texts)]
+        start = since = 0
+        while start < len(texts) - 1:
+            end, room = start, self._budget
+            while end < len(texts) and (room := room - lengths[end]) >= 0:
+                end += 1
+            end = max(end, start + 1)
+            if end - start > 1:
+                yield start, end, max(start + 1, min(since, start + SIGHT - 1) if start else 1)
+            if end == len(texts):
+                return
+            half = (places[start] + places[end]) // 2
+            later = (n for n in range(start + 1, end) if places[n] >= half)
+            start, since = next(later, max(start + 1, end - 1)), end
+
+
+def _opens(taken: Sequence[Block]) -> dict[int, float]:
+    """Blocks of a window that are judged, and whether they open a section.
+
+    A heading belongs to what follows: all its blocks are one place, judged at the end of the last.
+    """
+    found: dict[int, float] = {}
+    for number, block in enumerate(taken[1:], 1):
+        joined = _is_heading(taken[number - 1])
+        if joined and number - 1 not in found:
+            continue
+        before = found.pop(number - 1) if joined else 0.0
+        found[number] = max(before, float(block.title is not None))
+    return found
 
 
 def _is_heading(block: Block) -> bool:
