@@ -32,7 +32,7 @@ RECIPE = "nano-chunker-simple"
 BEFORE = "### Input:"
 """What the prompt has before the document."""
 MARKS = ("<|im_start|>", "<|endoftext|>")
-"""`chunking.marks` in the recipe of the adapter that is made. No word: what is said of words would disturb their odds."""
+"""`chunking.marks` in the recipe of the adapter that is made. No words: those are what the text may go on with."""
 PARTS = (("marks", "plain"), ("marks with headings", "answered"), ("answers", "answered"))
 """Losses that are printed, and which batches have them."""
 
