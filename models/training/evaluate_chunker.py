@@ -133,9 +133,7 @@ Written by `python models/training/evaluate_chunker.py`; as data: bench/results/
 does on data sets that nobody trained on, next to chance and classic tools, is in bench/results/chunks.md.
 """
 WHAT = {
-    Mode.SIMPLE: "Says where the sections of a text start: while it reads, by odds where each block ends, or by "
-    "writing how each section begins. Where a text has no headings it goes by form, not by meaning: how long a block "
-    "is, of what kind, after which others, and that a section often starts after a text's first block.",
+    Mode.SIMPLE: "Says where the sections of a text start.",
     Mode.TOPIC: "Names the topics of a text, then says where they start. A topic is a heading of the text or the first "
     "words of a section: it is quoted, not thought of.",
     Mode.SUMMARY: "Says where the sections of a text start and quotes the first sentence of each as its summary: it is "
