@@ -8,7 +8,7 @@ import pytest
 
 from edgedoc.artifact import Artifact
 from edgedoc.manifest import Format
-from edgedoc.recipes import Task, load_recipe
+from edgedoc.recipes import Method, Task, load_recipe
 from edgedoc_bench import suite
 from edgedoc_bench.cells import Cell, Given, Measure
 from edgedoc_bench.corpus import Sample
@@ -82,10 +82,15 @@ CHUNKER_SETTINGS = (
 
 
 def test_a_chunker_is_asked_its_own_way_where_none_is_named(given: list[Given]) -> None:
-    cells = _cells(given, TEXT.replace('methods = ["generate", "score"]\n', ""))
-    asked = {cell.setting.method for cell in cells if cell.subject.name == "nano-chunker-simple gguf int8"}
-    chunking = load_recipe("nano-chunker-simple").chunking
-    assert chunking is not None and asked - {None} == {chunking.method}
+    *readers, chunker = given
+    chunking = chunker.artifact.recipe.chunking
+    assert chunking is not None
+    for method in Method:
+        recipe = replace(chunker.artifact.recipe, chunking=replace(chunking, method=method))
+        asking = replace(chunker, artifact=replace(chunker.artifact, recipe=recipe))
+        cells = _cells([*readers, asking], TEXT.replace('methods = ["generate", "score"]\n', ""))
+        asked = {cell.setting.method for cell in cells if cell.subject.name == chunker.label}
+        assert asked - {None} == {method}
 
 
 def test_a_precision_is_compared_with_full_precision_at_the_same_setting(given: list[Given]) -> None:

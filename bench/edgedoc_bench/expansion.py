@@ -112,7 +112,8 @@ class Expansion:
                 yield Setting(threads=threads, drafts=drafts, in_flight=in_flight)
             return
         chunking = given.artifact.recipe.chunking
-        methods = wanted.methods or ((chunking.method,) if chunking is not None else ())
+        assert chunking is not None
+        methods = wanted.methods or (chunking.method,)
         for threads, drafts, method in product(self._threads(), wanted.drafts, methods):
             # Scoring writes neither topic nor summary, and has nothing to draft.
             if method is Method.GENERATE:

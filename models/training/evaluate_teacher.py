@@ -2,8 +2,8 @@
 
     python models/training/evaluate_teacher.py --data docs.jsonl.gz --sets SEGMENTATION [--names markdown openstax]
 
-Headings are stripped. Prints, beside the floors and by threshold, the mean Pk of the documents, its difference to no
-cuts with the standard error, boundary F1 and cuts a place; AP is the average precision. Needs scikit-learn, no torch.
+Headings are stripped. Prints chunk_bench's table: floors, lexical cohesion, and cuts from several thresholds on. Needs
+scikit-learn, no torch.
 """
 
 import argparse
@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sections import HELD_OUT, blocks, documents
 from sklearn.metrics import average_precision_score
-from teacher import features, fit
+from teacher import features, fit, lessons
 
-from edgedoc_bench.segmentation import Summary, inner, score
-from edgedoc_bench.segmentation_baselines import FLOORS, floor, mean_items
+from edgedoc_bench.chunk_rows import Row, cohesion_row, floor_row
+from edgedoc_bench.chunk_table import Table, page
+from edgedoc_bench.machine import describe
+from edgedoc_bench.segmentation import inner, score
+from edgedoc_bench.segmentation_baselines import FLOORS, mean_items
 from edgedoc_bench.segmentation_data import load
 from edgedoc_bench.segmentation_document import Document
 
@@ -25,21 +28,19 @@ THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4)
 SEED = 1
 
 
-def line(name: str, found: Sequence[Document], cuts: Sequence[frozenset[int]]) -> str:
-    """One way of cutting, next to no cuts."""
-    both = [
-        [score(reference=one.boundaries, hypothesis=given, items=len(one.items)) for given in (cut, frozenset())]
-        for one, cut in zip(found, cuts, strict=True)
-    ]
-    summary = Summary.of([mine for mine, _ in both])
-    pairs = [(mine.pk, none.pk) for mine, none in both if mine.pk is not None and none.pk is not None]
-    differences = np.array([mine - none for mine, none in pairs])
-    rate = sum(map(len, cuts)) / sum(len(one.items) - 1 for one in found)
-    error = differences.std() / len(pairs) ** 0.5
-    return (
-        f"{name:12} Pk {summary.pk_macro:.3f} ({differences.mean():+.3f} +- {error:.3f})"
-        f"  F1 {summary.f1_micro:.3f}  cuts a place {rate:.3f}"
-    )
+def measure(name: str, found: Sequence[Document], likely: Sequence[NDArray[np.float64]]) -> Table:
+    """The trees on one set; `likely` has the likelihoods of every document's blocks but its first."""
+    rows = [floor_row(kind, found, mean_items(found), SEED) for kind in FLOORS]
+    rows.append(cohesion_row(found))
+    for threshold in THRESHOLDS:
+        scores = [
+            score(
+                reference=one.boundaries, hypothesis=np.flatnonzero(chances >= threshold).tolist(), items=len(one.items)
+            )
+            for one, chances in zip(found, likely, strict=True)
+        ]
+        rows.append(Row(name=f"trees, from {threshold}", scores=tuple(scores)))
+    return Table(name=name, headings=False, unit=found[0].unit, rows=tuple(rows))
 
 
 def main() -> None:
@@ -51,23 +52,17 @@ def main() -> None:
     options = parser.parse_args()
     taught = [blocks(row, headings=False) for number, row in enumerate(documents(options.data)) if number % HELD_OUT]
     taught = [document for document in taught if len(document) > 3]
-    rows = np.concatenate([features([block.text for block in document]) for document in taught])
-    labels = np.concatenate([[block.title is not None for block in document[1:]] for document in taught])
-    trees = fit(rows, labels)
+    rows, labels = lessons(taught)
+    trees = fit(np.concatenate(rows), labels)
+    tables, precisions = [], []
     for name in options.names:
         found = load(options.sets, name, None)
-        likely: list[NDArray[np.float64]] = [trees.predict_proba(features(one.items))[:, 1] for one in found]
+        likely = [trees.predict_proba(features(one.items))[:, 1] for one in found]
         true = [[at in inner(one.boundaries, len(one.items)) for at in range(len(one.items) - 1)] for one in found]
-        places = np.concatenate(true)
-        print(
-            f"{name}: {len(found)} documents, boundaries {places.mean():.3f} of the places, "
-            f"AP {average_precision_score(places, np.concatenate(likely)):.3f}"
-        )
-        for kind in FLOORS:
-            print(line(kind, found, [frozenset(floor(kind, one, mean_items(found), SEED)) for one in found]))
-        for threshold in THRESHOLDS:
-            cuts = [frozenset(np.flatnonzero(chances >= threshold).tolist()) for chances in likely]
-            print(line(f"from {threshold}", found, cuts))
+        precision = average_precision_score(np.concatenate(true), np.concatenate(likely))
+        precisions.append(f"{name}: average precision {precision:.3f}")
+        tables.append(measure(name, found, likely))
+    print(page(tables, precisions, describe().line()))
 
 
 if __name__ == "__main__":

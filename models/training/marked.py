@@ -73,7 +73,7 @@ class Batches(Dataset[Batch]):
         while len(found) < (HEADED if answered else STARTS if starts else BARE):
             bare, likely, headed = rng.choice(self._group(rng))
             if answered:
-                window = self._windows.headed(rng, headed, self._longest)
+                window = self._windows.headed(rng, headed)
             else:
                 windows = (self._starts if starts else self._windows).bare(bare, likely)
                 window = next(windows, None) if starts else rng.choice([*windows] or [None])

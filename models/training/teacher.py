@@ -46,9 +46,8 @@ def likelihoods(documents: Sequence[Sequence[Block]], sources: Sequence[str], se
 
     The mean of two: of trees that saw all, and of trees that saw other sources only.
     """
-    rows = [features([block.text for block in document]) for document in documents]
+    rows, labels = lessons(documents)
     found = np.concatenate(rows)
-    labels = np.concatenate([[block.title is not None for block in document[1:]] for document in documents])
     names = sorted(set(sources))
     random.Random(seed).shuffle(names)
     folds = np.repeat([names.index(source) % FOLDS for source in sources], [len(row) for row in rows])
@@ -61,9 +60,17 @@ def likelihoods(documents: Sequence[Sequence[Block]], sources: Sequence[str], se
     return np.split(mean, np.cumsum([len(row) for row in rows])[:-1])
 
 
+def lessons(documents: Sequence[Sequence[Block]]) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
+    """Every document's `features`, and for all places together whether a section opens there."""
+    rows = [features([block.text for block in document]) for document in documents]
+    return rows, np.concatenate([[block.title is not None for block in document[1:]] for document in documents])
+
+
 def fit(rows: NDArray[np.float32], labels: NDArray[np.bool_]) -> HistGradientBoostingClassifier:
     """Trees that say from rows (n, FIGURES) how likely each is labelled (n,)."""
-    return HistGradientBoostingClassifier(max_iter=150, learning_rate=0.07, l2_regularization=1.0).fit(rows, labels)
+    # It stops early by a random part of the rows: two processes of one training must have the same teacher.
+    trees = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.07, l2_regularization=1.0, random_state=0)
+    return trees.fit(rows, labels)
 
 
 def _kind(text: str) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from lora import load, over_nano_reader, save
 from sections import DECIDE, HELD_OUT, Block, Example, Examples, blocks, documents, patchwork
+from state import keep, resume
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
@@ -102,14 +103,9 @@ def main() -> None:
         load(model, options.start)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    step, state = 0, options.out / "state.pt"
+    state = options.out / "state.pt"
     options.out.mkdir(parents=True, exist_ok=True)
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        step = saved["step"]
-        for parameter, value in zip(trained, saved["trained"], strict=True):
-            parameter.data.copy_(value)
-        optimizer.load_state_dict(saved["optimizer"])
+    step = resume(state, trained, optimizer)
     recipe = load_recipe(f"text-seg-lm-{options.mode}")
     examples = Examples(recipe, Tokenizer.from_file(base / "tokenizer.json"))
     batches = Batches(examples, documents(options.data), options)
@@ -142,9 +138,7 @@ def main() -> None:
             print(f"step {step} loss {losses / 50:.4f} decisions, copies {accuracy} {speed:,.0f} tok/s", flush=True)
             started, tokens, losses, hits = time.time(), 0, 0.0, {True: [0, 0], False: [0, 0]}
         if step % 250 == 0 or step >= options.steps:
-            content = {"step": step, "trained": [p.data for p in trained], "optimizer": optimizer.state_dict()}
-            torch.save(content, state.with_suffix(".new"))
-            state.with_suffix(".new").replace(state)
+            keep(state, step, trained, optimizer)
             save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank)
     print(json.dumps({"steps": step}))
 

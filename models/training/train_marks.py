@@ -19,6 +19,7 @@ from counting import count_blocks
 from lora import load, over_nano_reader, save
 from marked import Batch, Batches
 from network import Qwen2
+from state import keep, resume
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -92,14 +93,9 @@ def main() -> None:
     marker = Marker(model, (yes, no))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    step, state = 0, options.out / "state.pt"
+    state = options.out / "state.pt"
     options.out.mkdir(parents=True, exist_ok=True)
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        step = saved["step"]
-        for parameter, value in zip(trained, saved["trained"], strict=True):
-            parameter.data.copy_(value)
-        optimizer.load_state_dict(saved["optimizer"])
+    step = resume(state, trained, optimizer)
     batches = Batches(recipe, tokenizer, options.data, options.seed)
     forward = torch.compile(marker, dynamic=True) if options.compile else marker
     numbers = range(step + rank, options.steps, world)
@@ -126,9 +122,7 @@ def main() -> None:
             started = time.time()
             told.clear()
         if (step % 250 < world or step >= options.steps) and rank == 0:
-            content = {"step": step, "trained": [p.data for p in trained], "optimizer": optimizer.state_dict()}
-            torch.save(content, state.with_suffix(".new"))
-            state.with_suffix(".new").replace(state)
+            keep(state, step, trained, optimizer)
             save(model, options.out, base="nano-reader", rank=options.rank, alpha=options.rank)
 
 

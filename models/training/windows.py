@@ -40,8 +40,8 @@ class Windows:
         for start, end, judged in self._walk(texts):
             yield self._window(texts[start:end], {n - start: likely[n - 1] for n in range(judged, end)})
 
-    def headed(self, rng: random.Random, document: list[Block], longest: int) -> Window | None:
-        """A window with its headings, marks and answer, in at most `longest` tokens; None where nothing is to cut."""
+    def headed(self, rng: random.Random, document: list[Block]) -> Window | None:
+        """A window with its headings, marks and answer; None where nothing is to cut."""
         if rng.random() < 0.4:
             document = thinned(rng, document, 0.2)
         if len(document) < 3:
@@ -59,7 +59,7 @@ class Windows:
         true = [number for number, block in enumerate(taken) if number and block.title is not None]
         window = self._window([block.text for block in taken], _opens(taken))
         window.answer = self._examples.taught(window.ids, taken, true, [0, *true])
-        return window if len(window.ids) <= longest else None
+        return window
 
     def _window(self, texts: Sequence[str], opens: dict[int, float]) -> Window:
         """A prompt around `texts`, each that is in `opens` judged where it ends."""
@@ -68,7 +68,7 @@ class Windows:
         return Window(prompt.render(text), prompt.last_tokens(text, [ends[n] for n in opens]), list(opens.values()))
 
     def _length(self, text: str) -> int:
-        # With what follows it: a full stop and the line breaks after it are one token.
+        # As a device counts, with what parts it from the next.
         return self._examples.tokenizer.count(text + GAP)
 
     def _walk(self, texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
