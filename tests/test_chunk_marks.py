@@ -81,6 +81,25 @@ def test_every_place_is_judged_once_with_what_was_before_it_in_sight(tokenizer: 
     assert all(window.weighed[0][0] > window.start for window in chunking.windows[1:])
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n"])
+def test_the_last_block_is_judged_at_a_line_break_as_the_others_are(tokenizer: Tokenizer, end: str) -> None:
+    yes, no = (tokenizer.added[mark] for mark in MARKS)
+    fed: list[str] = []
+
+    def next_token(ids: Sequence[int]) -> int:
+        fed.append(tokenizer.decode(list(ids)))
+        return yes if fed[-1].endswith("Engines hum.\n\n") else no
+
+    recipe = load_recipe("text-seg-lm-simple")
+    assert recipe.chunking is not None
+    recipe = replace(recipe, chunking=replace(recipe.chunking, marks=MARKS, collapse=False))
+    engine = ScriptedEngine(next_token, vocab_size=tokenizer.vocab_size, context_length=recipe.context)
+    chunking = Chunker(recipe, tokenizer, engine, method=Method.SCORE).chunk(f"Dogs bark.\n\nEngines hum.{end}")
+    assert [chunk.text.strip() for chunk in chunking.chunks] == ["Dogs bark.", "Engines hum."]
+    # No answer is asked for, so nothing of the prompt comes after the document.
+    assert not any("### Response" in text for text in fed)
+
+
 def test_marks_the_tokenizer_lacks_are_named(tokenizer: Tokenizer) -> None:
     with pytest.raises(ArtifactError, match=r"lacks a token of <\|yes\|>, <\|im_end\|>"):
         judging(tokenizer, marks=("<|yes|>", "<|im_end|>"))

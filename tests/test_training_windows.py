@@ -42,6 +42,7 @@ def test_windows_of_the_training_are_those_of_the_device(training: tuple[ModuleT
     made = windows.Windows(sections.Examples(recipe, tokenizer), recipe.window)
     taught = [*made.bare(document, [0.5] * len(TEXTS))]
     assert len(taught) > 3
+    assert {tokenizer.decode([window.ids[end]]) for window in taught for end in window.ends} == {"\n\n"}
     prompts, ends = [window.ids for window in taught], [set(window.ends) for window in taught]
 
     def next_token(fed: Sequence[int]) -> int:

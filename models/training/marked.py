@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sections import HELD_OUT, Block, Examples, blocks, documents
 from teacher import likelihoods
 from torch import Tensor
@@ -15,10 +17,12 @@ from windows import Window, Windows
 from edgedoc.recipes import Recipe
 from edgedoc.tokens import Tokenizer
 
-BARE, STARTS, HEADED = 6, 10, 4
+BARE, STARTS, HEADED = 6, 8, 4
 """Windows in a batch without headings, in one of documents' starts, and in one with headings and answers."""
-SHORT = 700
+SHORT = 1000
 """Tokens of document in a start."""
+BEGUN = 0.5
+"""Share of the starts that are a document's own; for the others a document is begun at some block."""
 STARTING, ANSWERED = 0.4, 0.25
 """Shares of the batches. A document starts once, and the place after its first block is like no other."""
 PROSE, PROSE_SHARE = "osbooks", 0.5
@@ -26,7 +30,8 @@ PROSE, PROSE_SHARE = "osbooks", 0.5
 PAD = 0
 MOST = 60
 """A source with more documents counts as if it had so many."""
-Texts = list[tuple[list[Block], list[float], list[Block]]]
+Likely = NDArray[np.float64]
+Texts = list[tuple[list[Block], Likely, list[Block]]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Batches(Dataset[Batch]):
         likely = likelihoods([found for _, found in kept], sources, seed)
         self._groups: dict[str, Texts] = {}
         for (row, found), source, chances in zip(kept, sources, likely, strict=True):
-            self._groups.setdefault(source, []).append((found, chances.tolist(), blocks(row, headings=True)))
+            self._groups.setdefault(source, []).append((found, chances, blocks(row, headings=True)))
 
     def __len__(self) -> int:
         return 1 << 30
@@ -75,11 +80,18 @@ class Batches(Dataset[Batch]):
             if answered:
                 window = self._windows.headed(rng, headed)
             else:
-                windows = (self._starts if starts else self._windows).bare(bare, likely)
-                window = next(windows, None) if starts else rng.choice([*windows] or [None])
+                window = self._start(rng, bare, likely) if starts else self._any(rng, bare, likely)
             if window is not None and window.ends and len(window.ids) <= self._longest:
                 found.append(window)
         return collate(found, answered)
+
+    def _any(self, rng: random.Random, document: list[Block], likely: Likely) -> Window | None:
+        return rng.choice([*self._windows.bare(document, likely[:, 0])] or [None])
+
+    def _start(self, rng: random.Random, document: list[Block], likely: Likely) -> Window | None:
+        """The trees can say of any block what they would say if the text began before it."""
+        first = 0 if rng.random() < BEGUN else rng.randrange(len(document) - 1)
+        return next(self._starts.bare(document[first:], [likely[first, 1], *likely[first + 1 :, 0]]), None)
 
     def _group(self, rng: random.Random) -> Texts:
         prose = rng.random() < PROSE_SHARE

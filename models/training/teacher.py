@@ -42,7 +42,8 @@ def features(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def likelihoods(documents: Sequence[Sequence[Block]], sources: Sequence[str], seed: int) -> list[NDArray[np.float64]]:
-    """For every document, how likely each block but the first opens a section.
+    """For every document (blocks - 1, 2): how likely each block but the first opens a section, and how likely it would
+    if the text began with the block before.
 
     The mean of two: of trees that saw all, and of trees that saw other sources only.
     """
@@ -51,13 +52,19 @@ def likelihoods(documents: Sequence[Sequence[Block]], sources: Sequence[str], se
     names = sorted(set(sources))
     random.Random(seed).shuffle(names)
     folds = np.repeat([names.index(source) % FOLDS for source in sources], [len(row) for row in rows])
-    elsewhere = np.zeros(len(labels))
+    likely = np.zeros((len(labels), 2))
     for fold in range(FOLDS):
         inside = folds == fold
         if inside.any():
-            elsewhere[inside] = fit(found[~inside], labels[~inside]).predict_proba(found[inside])[:, 1]
-    mean = (elsewhere + fit(found, labels).predict_proba(found)[:, 1]) / 2
-    return np.split(mean, np.cumsum([len(row) for row in rows])[:-1])
+            likely[inside] = _both(fit(found[~inside], labels[~inside]), found[inside])
+    likely = (likely + _both(fit(found, labels), found)) / 2
+    return np.split(likely, np.cumsum([len(row) for row in rows])[:-1])
+
+
+def _both(trees: HistGradientBoostingClassifier, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    second = rows.copy()
+    second[:, FIGURES - SIGHT + 2 :] = -1
+    return np.stack([trees.predict_proba(one)[:, 1] for one in (rows, second)], axis=1)
 
 
 def lessons(documents: Sequence[Sequence[Block]]) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:

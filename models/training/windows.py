@@ -5,7 +5,7 @@ section; where headings are kept, the answer too.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -38,7 +38,9 @@ class Windows:
         """All windows of a document without headings; likely[n] belongs to block n + 1."""
         texts = [block.text[:LONGEST] for block in document]
         for start, end, judged in self._walk(texts):
-            yield self._window(texts[start:end], {n - start: likely[n - 1] for n in range(judged, end)})
+            seen = texts[start:end]
+            ids, ends = self._examples.prompt.begin(GAP.join([*seen, ""])), self._ends(seen, range(judged - start, end - start))
+            yield Window(ids, ends, list(likely[judged - 1 : end - 1]))
 
     def headed(self, rng: random.Random, document: list[Block]) -> Window | None:
         """A window with its headings, marks and answer; None where nothing is to cut."""
@@ -57,15 +59,17 @@ class Windows:
         if len(taken) < 2:
             return None
         true = [number for number, block in enumerate(taken) if number and block.title is not None]
-        window = self._window([block.text for block in taken], _opens(taken))
-        window.answer = self._examples.taught(window.ids, taken, true, [0, *true])
-        return window
+        texts = [block.text for block in taken]
+        # An answer follows the last block, where a device that reads marks has another line break.
+        opens = {number: said for number, said in _opens(taken).items() if number < len(taken) - 1}
+        ids = self._examples.prompt.render(GAP.join(texts))
+        answer = self._examples.taught(ids, taken, true, [0, *true])
+        return Window(ids, self._ends(texts, opens), list(opens.values()), answer)
 
-    def _window(self, texts: Sequence[str], opens: dict[int, float]) -> Window:
-        """A prompt around `texts`, each that is in `opens` judged where it ends."""
-        prompt, text = self._examples.prompt, GAP.join(texts)
-        ends = [min(end, len(text)) for end in accumulate(len(one) + len(GAP) for one in texts)]
-        return Window(prompt.render(text), prompt.last_tokens(text, [ends[n] for n in opens]), list(opens.values()))
+    def _ends(self, texts: Sequence[str], judged: Iterable[int]) -> list[int]:
+        """Tokens of the line breaks after the `judged` of `texts`."""
+        text, ends = GAP.join([*texts, ""]), [*accumulate(len(one) + len(GAP) for one in texts)]
+        return self._examples.prompt.last_tokens(text, [ends[number] for number in judged])
 
     def _length(self, text: str) -> int:
         # As a device counts, with what parts it from the next.

@@ -134,9 +134,13 @@ class Prompt:
         """The whole prompt as ids. No id between the recipe's own control tokens is a control token."""
         return [*self._head, *self._tokenizer.encode_text(f"{self._lead}{document}{self._trail}"), *self._tail]
 
+    def begin(self, document: str) -> list[int]:
+        """`render(document)` up to the end of the document, for what is read off it and asks for no answer."""
+        return [*self._head, *self._tokenizer.encode_text(f"{self._lead}{document}")]
+
     def last_tokens(self, document: str, ends: Sequence[int]) -> list[int]:
-        """Positions in `render(document)` of the tokens that hold the characters before each of `ends`."""
-        starts = self._tokenizer.starts(f"{self._lead}{document}{self._trail}")
+        """Positions in `begin(document)` of the tokens that hold the characters before each of `ends`."""
+        starts = self._tokenizer.starts(f"{self._lead}{document}")
         return [len(self._head) + max(0, bisect_left(starts, len(self._lead) + end) - 1) for end in ends]
 
 

@@ -26,6 +26,9 @@ from edgedoc.tasks.window import Flag, Window, WindowResult
 from edgedoc.tokens import Prompt, Tokenizer
 
 
+GAP = "\n\n"
+
+
 class Heads(StrEnum):
     """Whether heads can only be the document's own words, or whatever the model writes."""
 
@@ -87,7 +90,10 @@ class Marker:
         """
         flat = Flat(text, start, end)
         seen = flat.text if self._chunking.collapse else text[start:end].rstrip()
-        window = Window(flat=flat, start=start, end=end, inside=inside, seen=seen, prompt=self._prompt.render(seen))
+        # The last block is judged where the others are: at the line break after it, and nothing is asked beyond.
+        seen += GAP if self.reads and not self._chunking.collapse else ""
+        prompt = self._prompt.begin(seen) if self.reads else self._prompt.render(seen)
+        window = Window(flat=flat, start=start, end=end, inside=inside, seen=seen, prompt=prompt)
         if self._heads is Heads.FREE:
             return self._free(window)
         if self._marks is not None:
@@ -121,9 +127,9 @@ class Marker:
         places = [place.position for place in finest(window.inside, self.least)]
         first = bisect_left(places, since)
         writer = self._writer(window)
-        ends = [*places[first + 1 :], window.end][: len(places) - first]
-        offsets = [window.flat.at(end) if self._chunking.collapse else end - window.start for end in ends]
-        rows = self._prompt.last_tokens(window.seen, [min(offset, len(window.seen)) for offset in offsets])
+        next_ones = places[first + 1 :]
+        ends = [window.flat.at(place) if self._chunking.collapse else place - window.start for place in next_ones]
+        rows = self._prompt.last_tokens(window.seen, [*ends, len(window.seen)][: len(places) - first])
         logits, prefill, rest = self._driver.drive(writer.read(rows, marks))
         # The logistic function of the difference: the softmax over the two.
         odds = np.exp(np.clip(logits[:, 1].astype(np.float64) - logits[:, 0], -700, 700))
