@@ -100,6 +100,28 @@ def test_the_last_block_is_judged_at_a_line_break_as_the_others_are(tokenizer: T
     assert not any("### Response" in text for text in fed)
 
 
+def test_a_window_that_goes_on_begins_with_a_sign_of_it(tokenizer: Tokenizer) -> None:
+    yes, no = (tokenizer.added[mark] for mark in MARKS)
+    shown: list[str] = []
+
+    def next_token(ids: Sequence[int]) -> int:
+        shown.append(tokenizer.decode(list(ids)).partition("### Input:\n")[2])
+        return yes if shown[-1].rstrip().endswith("Cats purr.") else no
+
+    recipe = load_recipe("text-seg-lm-simple")
+    assert recipe.chunking is not None
+    recipe = replace(recipe, chunking=replace(recipe.chunking, marks=MARKS, collapse=False), window=60)
+    engine = ScriptedEngine(next_token, vocab_size=tokenizer.vocab_size, context_length=recipe.context)
+    text = "\n\n".join([*(f"Dogs number {n} bark and bark." for n in range(20)), "Cats purr."])
+    chunking = Chunker(recipe, tokenizer, engine, method=Method.SCORE).chunk(text)
+    assert len(chunking.windows) > 3
+    starts = {one.partition(" number")[0] for one in shown}
+    # Only the document's own start looks like one, and what is put there moves no cut.
+    assert starts == {"Dogs", "[...]\n\nDogs"}
+    assert shown[0].startswith("Dogs number 0 ")
+    assert [chunk.text.strip() for chunk in chunking.chunks][1:] == ["Cats purr."]
+
+
 def test_marks_the_tokenizer_lacks_are_named(tokenizer: Tokenizer) -> None:
     with pytest.raises(ArtifactError, match=r"lacks a token of <\|yes\|>, <\|im_end\|>"):
         judging(tokenizer, marks=("<|yes|>", "<|im_end|>"))

@@ -100,6 +100,6 @@ def test_the_card_shows_the_committed_figures(mode: Mode) -> None:
     for preset, row in result["presets"].items():
         if mode is Mode.SIMPLE:
             shown = row["boundaries"][f"weighed {result['presets']['f32']['threshold']}"]
-            assert f"| {preset}, weighed | {shown['pk_micro']:.3f} | {shown['f1_micro']:.3f} |" in card
+            assert f"| {preset}, weighed | {shown['pk_macro']:.3f} | {shown['f1_micro']:.3f} |" in card
         else:
             assert f"| {preset} | constrained | {row['constrained']['chunks']} |" in card

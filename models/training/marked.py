@@ -23,7 +23,7 @@ SHORT = 1000
 """Tokens of document in a start."""
 BEGUN = 0.5
 """Share of the starts that are a document's own; for the others a document is begun at some block."""
-STARTING, ANSWERED = 0.4, 0.25
+STARTING, ANSWERED = 0.3, 0.35
 """Shares of the batches. A document starts once, and the place after its first block is like no other."""
 PROSE, PROSE_SHARE = "osbooks", 0.5
 """Textbooks. The rest is documentation."""

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from train import average_gradients
-from windows import GAP
 
 from edgedoc.recipes import load_recipe
+from edgedoc.tasks.marking import GAP
 from edgedoc.tokens import Tokenizer
 
 RECIPE = "nano-chunker-simple"
@@ -61,7 +61,9 @@ def losses(said: tuple[Tensor, Tensor], batch: Batch) -> dict[str, Tensor]:
     if not batch.answered:
         return {"marks": marks}
     answers = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
-    return {"marks with headings": marks, "answers": (answers * batch.weights).sum() / batch.weights.sum()}
+    # Every window of a batch may be one without an answer.
+    answers = (answers * batch.weights).sum() / batch.weights.sum().clamp(min=1.0)
+    return {"marks with headings": marks, "answers": answers}
 
 
 def main() -> None:

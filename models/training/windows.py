@@ -11,11 +11,14 @@ from itertools import accumulate
 
 from sections import Block, Examples, Targets, thinned
 
+from edgedoc.tasks.marking import GAP, OMITTED
+
 LONGEST = 1200
 """Characters of a block at most; longer ones are listings."""
 SIGHT = 3
 """Blocks that tell whether the last of them opens a section; at a document's start there are fewer."""
-GAP = "\n\n"
+CONTINUED = 0.4
+"""Share of the windows with headings that are shown as a part of a longer document."""
 
 
 @dataclass
@@ -38,12 +41,12 @@ class Windows:
         """All windows of a document without headings; likely[n] belongs to block n + 1."""
         texts = [block.text[:LONGEST] for block in document]
         for start, end, judged in self._walk(texts):
-            seen = texts[start:end]
-            ids, ends = self._examples.prompt.begin(GAP.join([*seen, ""])), self._ends(seen, range(judged - start, end - start))
-            yield Window(ids, ends, list(likely[judged - 1 : end - 1]))
+            yield self._read(
+                texts[start:end], range(judged - start, end - start), likely[judged - 1 : end - 1], start > 0
+            )
 
     def headed(self, rng: random.Random, document: list[Block]) -> Window | None:
-        """A window with its headings, marks and answer; None where nothing is to cut."""
+        """A window with its headings and marks, most with an answer; None where nothing is to cut."""
         if rng.random() < 0.4:
             document = thinned(rng, document, 0.2)
         if len(document) < 3:
@@ -60,11 +63,20 @@ class Windows:
             return None
         true = [number for number, block in enumerate(taken) if number and block.title is not None]
         texts = [block.text for block in taken]
+        if first and rng.random() < CONTINUED:
+            opens = _opens(taken)
+            return self._read(texts, opens, [*opens.values()], continued=True)
         # An answer follows the last block, where a device that reads marks has another line break.
         opens = {number: said for number, said in _opens(taken).items() if number < len(taken) - 1}
         ids = self._examples.prompt.render(GAP.join(texts))
         answer = self._examples.taught(ids, taken, true, [0, *true])
         return Window(ids, self._ends(texts, opens), list(opens.values()), answer)
+
+    def _read(self, texts: Sequence[str], judged: Iterable[int], opens: Sequence[float], continued: bool) -> Window:
+        """A window that is read and asks for no answer; `continued` where the document does not begin with it."""
+        seen = [OMITTED, *texts] if continued else texts
+        ends = self._ends(seen, [number + continued for number in judged])
+        return Window(self._examples.prompt.begin(GAP.join([*seen, ""])), ends, list(opens))
 
     def _ends(self, texts: Sequence[str], judged: Iterable[int]) -> list[int]:
         """Tokens of the line breaks after the `judged` of `texts`."""

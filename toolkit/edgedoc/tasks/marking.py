@@ -25,8 +25,10 @@ from edgedoc.tasks.speculation import PLAIN, Speculation
 from edgedoc.tasks.window import Flag, Window, WindowResult
 from edgedoc.tokens import Prompt, Tokenizer
 
-
 GAP = "\n\n"
+"""After every block of a window that is read, the last one too: that is where a block is judged."""
+OMITTED = "[...]"
+"""First block of a window that is read and is not its document's start, which only a document's own start resembles."""
 
 
 class Heads(StrEnum):
@@ -90,10 +92,12 @@ class Marker:
         """
         flat = Flat(text, start, end)
         seen = flat.text if self._chunking.collapse else text[start:end].rstrip()
-        # The last block is judged where the others are: at the line break after it, and nothing is asked beyond.
-        seen += GAP if self.reads and not self._chunking.collapse else ""
+        before = ""
+        if self.reads and not self._chunking.collapse:
+            before = f"{OMITTED}{GAP}" if start else ""
+            seen = f"{before}{seen}{GAP}"
         prompt = self._prompt.begin(seen) if self.reads else self._prompt.render(seen)
-        window = Window(flat=flat, start=start, end=end, inside=inside, seen=seen, prompt=prompt)
+        window = Window(flat=flat, start=start, end=end, inside=inside, before=len(before), seen=seen, prompt=prompt)
         if self._heads is Heads.FREE:
             return self._free(window)
         if self._marks is not None:
@@ -129,6 +133,7 @@ class Marker:
         writer = self._writer(window)
         next_ones = places[first + 1 :]
         ends = [window.flat.at(place) if self._chunking.collapse else place - window.start for place in next_ones]
+        ends = [window.before + end for end in ends]
         rows = self._prompt.last_tokens(window.seen, [*ends, len(window.seen)][: len(places) - first])
         logits, prefill, rest = self._driver.drive(writer.read(rows, marks))
         # The logistic function of the difference: the softmax over the two.

@@ -51,12 +51,16 @@ class WindowResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Characters `start` to `end` of a document; `seen` is what the model gets of them, in `prompt`."""
+    """Characters `start` to `end` of a document; `seen` is what the model gets of them, in `prompt`.
+
+    The first `before` characters of `seen` are none of the document's.
+    """
 
     flat: Flat
     start: int
     end: int
     inside: Sequence[Candidate]
+    before: int
     seen: str
     prompt: list[int]
 
