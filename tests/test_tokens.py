@@ -200,7 +200,7 @@ def test_the_token_before_a_place_in_the_document_is_found(tiny: Tokenizer, data
     ends = sorted(data.draw(st.sets(st.integers(1, max(1, len(document))), max_size=4))) if document else []
     prompt = Prompt(load_recipe("text-seg-lm-simple"), tiny)
     before = load_recipe("text-seg-lm-simple").prompt.split("{document}")[0]
-    ids = prompt.render(document)
+    ids = prompt.begin(document)
     for end, place in zip(ends, prompt.last_tokens(document, ends), strict=True):
         # The character before `end` is complete with that token, and is not without it.
         wanted = unicodedata.normalize("NFC", before + document[:end])
