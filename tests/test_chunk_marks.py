@@ -8,7 +8,7 @@ import pytest
 
 from edgedoc.engines.scripted import ScriptedEngine
 from edgedoc.errors import ArtifactError
-from edgedoc.recipes import Finest, Method, load_recipe
+from edgedoc.recipes import Finest, Method, Recipe, load_recipe
 from edgedoc.tasks.chunker import Chunker
 from edgedoc.tokens import Tokenizer
 
@@ -43,6 +43,13 @@ class Judge(ScriptedEngine):
         super().__init__(next_token, vocab_size=tokenizer.vocab_size, context_length=context_length)
 
 
+def marked(*, marks: tuple[str, str] = MARKS, finest: Finest = Finest.SENTENCE, window: int = 500) -> Recipe:
+    recipe = load_recipe("text-seg-lm-simple")
+    assert recipe.chunking is not None
+    chunking = replace(recipe.chunking, marks=marks, finest=finest, collapse=False)
+    return replace(recipe, chunking=chunking, window=window)
+
+
 def judging(
     tokenizer: Tokenizer,
     *starts: str,
@@ -50,10 +57,7 @@ def judging(
     finest: Finest = Finest.SENTENCE,
     window: int = 500,
 ) -> Chunker:
-    recipe = load_recipe("text-seg-lm-simple")
-    assert recipe.chunking is not None
-    chunking = replace(recipe.chunking, marks=marks, finest=finest, collapse=False)
-    recipe = replace(recipe, chunking=chunking, window=window)
+    recipe = marked(marks=marks, finest=finest, window=window)
     return Chunker(recipe, tokenizer, Judge(tokenizer, starts, recipe.context), method=Method.SCORE)
 
 
@@ -90,9 +94,7 @@ def test_the_last_block_is_judged_at_a_line_break_as_the_others_are(tokenizer: T
         fed.append(tokenizer.decode(list(ids)))
         return yes if fed[-1].endswith("Engines hum.\n\n") else no
 
-    recipe = load_recipe("text-seg-lm-simple")
-    assert recipe.chunking is not None
-    recipe = replace(recipe, chunking=replace(recipe.chunking, marks=MARKS, collapse=False))
+    recipe = marked()
     engine = ScriptedEngine(next_token, vocab_size=tokenizer.vocab_size, context_length=recipe.context)
     chunking = Chunker(recipe, tokenizer, engine, method=Method.SCORE).chunk(f"Dogs bark.\n\nEngines hum.{end}")
     assert [chunk.text.strip() for chunk in chunking.chunks] == ["Dogs bark.", "Engines hum."]
@@ -108,9 +110,7 @@ def test_a_window_that_goes_on_begins_with_a_sign_of_it(tokenizer: Tokenizer) ->
         shown.append(tokenizer.decode(list(ids)).partition("### Input:\n")[2])
         return yes if shown[-1].rstrip().endswith("Cats purr.") else no
 
-    recipe = load_recipe("text-seg-lm-simple")
-    assert recipe.chunking is not None
-    recipe = replace(recipe, chunking=replace(recipe.chunking, marks=MARKS, collapse=False), window=60)
+    recipe = marked(window=60)
     engine = ScriptedEngine(next_token, vocab_size=tokenizer.vocab_size, context_length=recipe.context)
     text = "\n\n".join([*(f"Dogs number {n} bark and bark." for n in range(20)), "Cats purr."])
     chunking = Chunker(recipe, tokenizer, engine, method=Method.SCORE).chunk(text)

@@ -14,7 +14,6 @@ from edgedoc.tasks.chunker import Chunker
 from edgedoc.tokens import Tokenizer
 
 ROOT = Path(__file__).parents[1] / "models"
-MARKS = ("<|im_start|>", "<|endoftext|>")
 TEXTS = [
     *(f"Dogs number {n} bark{' and bark' * (n % 9)}. They are loyal{', very loyal' * (n % 4)}." for n in range(30)),
     "- one\n- two\n- three, which is longer",
@@ -34,9 +33,9 @@ def test_windows_of_the_training_are_those_of_the_device(training: tuple[ModuleT
     sections, windows = training
     tokenizer = Tokenizer.from_file(ROOT / "edgedoc_models" / "checkpoints" / "nano-reader" / "tokenizer.json")
     recipe = load_recipe("nano-chunker-simple")
-    assert recipe.chunking is not None
-    recipe = replace(recipe, window=300, chunking=replace(recipe.chunking, marks=MARKS))
-    yes, no = (tokenizer.token_id(mark) for mark in MARKS)
+    assert recipe.chunking is not None and recipe.chunking.marks is not None
+    yes, no = (tokenizer.token_id(mark) for mark in recipe.chunking.marks)
+    recipe = replace(recipe, window=300)
     assert yes is not None and no is not None
     document = [sections.Block(text, None) for text in TEXTS]
     made = windows.Windows(sections.Examples(recipe, tokenizer), recipe.window)

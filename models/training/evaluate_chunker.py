@@ -54,7 +54,7 @@ def held_out(path: Path, count: int, *, headings: bool) -> list[tuple[Document, 
 
 
 def boundaries(chunker: Chunker, found: list[Document]) -> dict[str, Any]:
-    """The simple model by both ways of asking, and the floors."""
+    """The simple model, weighed, and the floors."""
     rows: dict[str, Any] = {}
     layouts = [Layout.stripped(document) for document in found]
 
@@ -101,7 +101,7 @@ def generated(chunker: Chunker, found: list[tuple[Document, list[TrainingBlock]]
 
 
 def best_threshold(rows: dict[str, Any]) -> float:
-    """Where Pk, the mean over documents, is lowest: F1 is higher the more is cut, up to cutting everywhere."""
+    """Where Pk, the mean over documents, is lowest: F1 rewards too many boundaries."""
     return min(THRESHOLDS, key=lambda t: float(rows[f"weighed {t}"]["pk_macro"]))
 
 

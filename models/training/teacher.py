@@ -63,6 +63,7 @@ def likelihoods(documents: Sequence[Sequence[Block]], sources: Sequence[str], se
 
 def _both(trees: HistGradientBoostingClassifier, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     second = rows.copy()
+    # Of the kinds of the last SIGHT blocks there are two then.
     second[:, FIGURES - SIGHT + 2 :] = -1
     return np.stack([trees.predict_proba(one)[:, 1] for one in (rows, second)], axis=1)
 

@@ -32,8 +32,6 @@ from edgedoc.tokens import Tokenizer
 RECIPE = "nano-chunker-simple"
 BEFORE = "### Input:"
 """What the prompt has before the document."""
-MARKS = ("<|im_start|>", "<|endoftext|>")
-"""`chunking.marks` in the recipe of the adapter that is made. No words: those are what the text may go on with."""
 PARTS = (("marks", "plain"), ("marks with headings", "answered"), ("answers", "answered"))
 """Losses that are printed, and which batches have them."""
 
@@ -87,7 +85,8 @@ def main() -> None:
     model, base = over_nano_reader(options.rank)
     load(model, options.adapter)
     tokenizer, recipe = Tokenizer.from_file(base / "tokenizer.json"), load_recipe(RECIPE)
-    yes, no = (tokenizer.token_id(token) for token in MARKS)
+    assert recipe.chunking is not None and recipe.chunking.marks is not None
+    yes, no = (tokenizer.token_id(token) for token in recipe.chunking.marks)
     assert yes is not None and no is not None
     if options.count:
         (gap,), (before, *_) = (tokenizer.encode_text(text) for text in (GAP, BEFORE))

@@ -41,9 +41,8 @@ class Windows:
         """All windows of a document without headings; likely[n] belongs to block n + 1."""
         texts = [block.text[:LONGEST] for block in document]
         for start, end, judged in self._walk(texts):
-            yield self._read(
-                texts[start:end], range(judged - start, end - start), likely[judged - 1 : end - 1], start > 0
-            )
+            opens = {number - start: likely[number - 1] for number in range(judged, end)}
+            yield self._read(texts[start:end], opens, continued=start > 0)
 
     def headed(self, rng: random.Random, document: list[Block]) -> Window | None:
         """A window with its headings and marks, most with an answer; None where nothing is to cut."""
@@ -62,21 +61,20 @@ class Windows:
         if len(taken) < 2:
             return None
         true = [number for number, block in enumerate(taken) if number and block.title is not None]
-        texts = [block.text for block in taken]
+        texts, opens = [block.text for block in taken], _opens(taken)
         if first and rng.random() < CONTINUED:
-            opens = _opens(taken)
-            return self._read(texts, opens, [*opens.values()], continued=True)
+            return self._read(texts, opens, continued=True)
         # An answer follows the last block, where a device that reads marks has another line break.
-        opens = {number: said for number, said in _opens(taken).items() if number < len(taken) - 1}
+        opens.pop(len(taken) - 1, None)
         ids = self._examples.prompt.render(GAP.join(texts))
         answer = self._examples.taught(ids, taken, true, [0, *true])
         return Window(ids, self._ends(texts, opens), list(opens.values()), answer)
 
-    def _read(self, texts: Sequence[str], judged: Iterable[int], opens: Sequence[float], continued: bool) -> Window:
+    def _read(self, texts: Sequence[str], opens: dict[int, float], *, continued: bool) -> Window:
         """A window that is read and asks for no answer; `continued` where the document does not begin with it."""
         seen = [OMITTED, *texts] if continued else texts
-        ends = self._ends(seen, [number + continued for number in judged])
-        return Window(self._examples.prompt.begin(GAP.join([*seen, ""])), ends, list(opens))
+        ends = self._ends(seen, [number + continued for number in opens])
+        return Window(self._examples.prompt.begin(GAP.join([*seen, ""])), ends, list(opens.values()))
 
     def _ends(self, texts: Sequence[str], judged: Iterable[int]) -> list[int]:
         """Tokens of the line breaks after the `judged` of `texts`."""

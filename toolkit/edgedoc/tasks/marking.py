@@ -131,9 +131,8 @@ class Marker:
         places = [place.position for place in finest(window.inside, self.least)]
         first = bisect_left(places, since)
         writer = self._writer(window)
-        next_ones = places[first + 1 :]
-        ends = [window.flat.at(place) if self._chunking.collapse else place - window.start for place in next_ones]
-        ends = [window.before + end for end in ends]
+        at = window.flat.at if self._chunking.collapse else lambda place: window.before + place - window.start
+        ends = [at(place) for place in places[first + 1 :]]
         rows = self._prompt.last_tokens(window.seen, [*ends, len(window.seen)][: len(places) - first])
         logits, prefill, rest = self._driver.drive(writer.read(rows, marks))
         # The logistic function of the difference: the softmax over the two.
